@@ -1,0 +1,86 @@
+// Actual state: what was last observed. Always partial and late, so "unknown" is a value of its own:
+// losing sight of a backend must never look like the loss of its replicas.
+
+/** Where a replica is dialled. */
+export type Endpoint =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** Names an instance of ours beyond doubt; written on the instance itself. */
+export interface Tags {
+  readonly owner: string;
+  readonly project: string;
+  readonly service: string;
+  readonly group: string;
+  readonly replica: string;
+  readonly attempt: number;
+  readonly shape: string;
+  readonly deployment: number;
+}
+
+export interface Instance {
+  /** Unique within its backend; equal for equal `CreateRequest`s. */
+  readonly id: string;
+  readonly backend: string;
+  readonly region: string;
+  readonly instance: string;
+  readonly status: 'provisioning' | 'running' | 'stopping';
+  readonly tags: Tags;
+  readonly pricePerHour: number;
+  /** Epoch ms, by the backend's clock. */
+  readonly createdAt: number;
+}
+
+/** The process of a replica, as its host sees it. */
+export type ProcessStatus =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'pulling'; readonly detail: string }
+  | {
+      readonly kind: 'running';
+      readonly startedAt: number;
+      /** True when the socket on the replica's port belongs to the replica itself. */
+      readonly listening: boolean;
+      readonly endpoint: Endpoint;
+      /** Why it does not listen, where the host can tell ("listens on 8000 instead of $PORT"); else ''. */
+      readonly detail: string;
+    }
+  | { readonly kind: 'stopping' }
+  | {
+      readonly kind: 'exited';
+      /** null when a signal ended it, or when nobody saw how it ended. */
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly at: number;
+      readonly detail: string;
+      /** The last lines it printed, oldest first, redacted; at most 20. */
+      readonly log: readonly string[];
+    };
+
+/** What observing one replica gave. */
+export type ReplicaFact =
+  | { readonly kind: 'unknown'; readonly reason: string }
+  /** The backend answered, and has no such instance. */
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'present'; readonly instance: Instance; readonly process: ProcessStatus };
+
+export interface ProbeResult {
+  /** Index into the spec's probes. */
+  readonly probe: number;
+  /** The deployment whose probes were run. */
+  readonly deployment: number;
+  readonly ok: boolean;
+  /** '200', 'timeout after 10 s', 'connection refused' … */
+  readonly detail: string;
+  readonly at: number;
+}
+
+/** All that a pass has observed of one service. */
+export interface Actual {
+  readonly replicas: { readonly [replica: string]: ReplicaFact };
+  /** Results since the last pass, oldest first. */
+  readonly probes: { readonly [replica: string]: readonly ProbeResult[] };
+  /** The newest route version of this service that every living proxy has acknowledged; -1 when none has. */
+  readonly published: number;
+  /** Requests in flight per replica, over all proxies. */
+  readonly inflight: { readonly [replica: string]: number };
+}

@@ -1,0 +1,49 @@
+// The event log: everything that happened to a service, in the order it happened.
+
+export type EventName =
+  | 'commit'
+  | 'commit-failed'
+  | 'source-failed'
+  | 'source-recovered'
+  | 'invalid'
+  | 'fixed'
+  | 'desired'
+  | 'removed'
+  | 'deletions-held'
+  | 'deployment'
+  | 'rollout-done'
+  | 'rollout-failed'
+  | 'rollout-superseded'
+  | 'quarantined'
+  | 'replica-created'
+  | 'replica-running'
+  | 'replica-ready'
+  | 'replica-unready'
+  | 'replica-adopted'
+  | 'replica-draining'
+  | 'replica-stopped'
+  | 'replica-failed'
+  | 'replica-lost'
+  | 'orphan-removed'
+  | 'published'
+  | 'status'
+  | 'reconciler-started'
+  | 'reconciler-stopped'
+  | 'failure';
+
+export interface NewEvent {
+  readonly service: string;
+  readonly event: EventName;
+  /** One sentence for a person. */
+  readonly reason: string;
+  readonly replica?: string;
+  readonly deployment?: number;
+  readonly commit?: string;
+}
+
+export interface Event extends NewEvent {
+  readonly seq: number;
+  /** ISO 8601, by the store's clock. */
+  readonly time: string;
+  readonly project: string;
+}

@@ -1,0 +1,169 @@
+// The stored record of one service: its deployments, replicas and the rollout between two of them.
+// One document, read and written whole by the holder of the key's lease.
+import type { Endpoint } from './actual.ts';
+import type { ServiceSpec } from './desired.ts';
+import type { JsonObject } from './json.ts';
+import type { Offer } from './offer.ts';
+import type { ServiceRoute } from './routes.ts';
+
+export interface Deployment {
+  /** 1, 2, 3 … per service, never reused. */
+  readonly number: number;
+  readonly commit: string;
+  readonly revision: string;
+  readonly digest: string;
+  readonly shapes: { readonly [group: string]: string };
+  readonly configuration: JsonObject;
+  readonly spec: ServiceSpec;
+  readonly sealed: string;
+  readonly at: number;
+}
+
+/**
+ * creating: an instance was asked for · starting: it runs, its process does not serve yet · ready · unready: was ready,
+ * is not now · draining: out of the routes, requests in flight finish · stopping: SIGTERM … SIGKILL ·
+ * terminating: the instance is being given back
+ */
+export type ReplicaPhase =
+  | 'creating'
+  | 'starting'
+  | 'ready'
+  | 'unready'
+  | 'draining'
+  | 'stopping'
+  | 'terminating';
+
+export interface ProbeState {
+  /** Successes in a row, at most `ready_after`. */
+  readonly streak: number;
+  /** Failures in a row, at most `UNREADY_AFTER`. */
+  readonly failures: number;
+  readonly detail: string;
+}
+
+export interface Replica {
+  /** `<service>-<number>`. */
+  readonly name: string;
+  readonly number: number;
+  readonly group: string;
+  /** The deployment it counts for; re-stamped when a newer one keeps it. */
+  readonly deployment: number;
+  readonly shape: string;
+  readonly attempt: number;
+  readonly phase: ReplicaPhase;
+  readonly everReady: boolean;
+  /** Why it leaves; '' while it is wanted. */
+  readonly leaving: string;
+  readonly offer: Offer;
+  /** The instance's id; null until the backend has answered `create`. */
+  readonly instance: string | null;
+  readonly endpoint: Endpoint | null;
+  readonly probes: readonly ProbeState[];
+  /** Observed ms in the present stage (creating, starting, ready-wait, unready, draining). */
+  readonly stageMs: number;
+  readonly listening: boolean;
+  readonly createdAt: number;
+  readonly readyAt: number | null;
+  /** What it waits for or what is wrong with it, in words. */
+  readonly detail: string;
+}
+
+export interface ReplicaFailure {
+  readonly replica: string;
+  readonly deployment: number;
+  readonly at: number;
+  readonly reason: string;
+  readonly log: readonly string[];
+}
+
+export interface Rollout {
+  readonly from: number | null;
+  readonly to: number;
+  readonly commit: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly outcome: 'rolling' | 'done' | 'failed' | 'superseded';
+  /** Why it failed, in words; '' otherwise. */
+  readonly reason: string;
+  /** Exits of its candidates. */
+  readonly exits: number;
+  /** Candidates that ran but never became ready in time. */
+  readonly unready: number;
+}
+
+export interface Quarantine {
+  readonly digest: string;
+  readonly until: number;
+  readonly reason: string;
+}
+
+export interface ServiceState {
+  readonly format: 1;
+  readonly project: string;
+  readonly service: string;
+  readonly lastDeployment: number;
+  readonly lastReplica: number;
+  /** The deployments that are still referred to: by `target`, by `good`, by a replica. Oldest first. */
+  readonly deployments: readonly Deployment[];
+  /** The deployment the service is being made equal to; null before the first. */
+  readonly target: number | null;
+  /** The last deployment whose rollout was done; what a failure returns to. */
+  readonly good: number | null;
+  readonly replicas: readonly Replica[];
+  readonly rollout: Rollout | null;
+  readonly quarantine: Quarantine | null;
+  /** Newest last; bounded. */
+  readonly failures: readonly ReplicaFailure[];
+  /** Group -> crashes in a row and when the next create may be tried (epoch ms). */
+  readonly backoff: { readonly [group: string]: { readonly failures: number; readonly until: number } };
+  readonly route: ServiceRoute | null;
+  /** When the last pass looked: gaps between looks are not charged to deadlines. */
+  readonly observedAt: number;
+  readonly status: ServiceStatus;
+  readonly waiting: readonly Waiting[];
+}
+
+export type ServiceStatus =
+  | 'starting'
+  | 'running'
+  | 'rolling'
+  | 'degraded'
+  | 'failed'
+  | 'invalid'
+  | 'stopped'
+  | 'scaled-to-zero'
+  | 'scheduled'
+  | 'suspended'
+  | 'removing';
+
+export type WaitingReason =
+  | 'instance'
+  | 'start'
+  | 'ready'
+  | 'publish'
+  | 'drain'
+  | 'stop'
+  | 'terminate'
+  | 'backoff'
+  | 'capacity'
+  | 'cannot-surge'
+  | 'quarantine'
+  | 'problem'
+  | 'backend'
+  | 'hold';
+
+/** Why no step is taken now. `until` is null when only an event can end it. */
+export interface Waiting {
+  readonly reason: WaitingReason;
+  readonly since: number;
+  readonly until: number | null;
+  readonly detail: string;
+}
+
+/** One idempotent effect. `id` is stable: the same decision again gives the same id. */
+export type Step =
+  | { readonly kind: 'create'; readonly id: string; readonly replica: string; readonly reason: string }
+  | { readonly kind: 'run'; readonly id: string; readonly replica: string; readonly reason: string }
+  | { readonly kind: 'stop'; readonly id: string; readonly replica: string; readonly reason: string }
+  | { readonly kind: 'terminate'; readonly id: string; readonly replica: string; readonly reason: string }
+  | { readonly kind: 'publish'; readonly id: string; readonly reason: string };
