@@ -1,0 +1,297 @@
+// The store in memory, on any clock: for simulation and tests. What is stored is a frozen copy, as JSON would make it.
+import type { Event, NewEvent } from '../../schemas/events.ts';
+import { checkChanges, checkSettlements } from './check.ts';
+import type {
+  Claim,
+  ClaimRequest,
+  DesiredChange,
+  EventQuery,
+  KeyRecord,
+  Lease,
+  Settlement,
+  Store,
+} from './store.ts';
+
+export interface MemoryStore extends Store {
+  /** All that is stored now. */
+  snapshot(): Snapshot;
+  /** Back to how it was; leases of the time in between are lost. Subscribers stay. */
+  restore(snapshot: Snapshot): void;
+}
+
+/** Opaque; costs a pointer per key and event. Good for any memory store, any number of times. */
+export interface Snapshot {
+  readonly epoch: number;
+  readonly rows: ReadonlyMap<string, Row>;
+  readonly journals: ReadonlyMap<string, Readonly<Journal>>;
+}
+
+export interface MemoryOptions {
+  /** Epoch ms. */
+  readonly now?: () => number;
+  readonly id?: string;
+}
+
+/** An empty store. */
+export function openMemory(options: MemoryOptions = {}): MemoryStore {
+  const world: World = {
+    now: options.now ?? Date.now,
+    epoch: 0,
+    leases: 0,
+    rows: new Map(),
+    journals: new Map(),
+    listeners: new Set(),
+  };
+  return {
+    kind: 'memory',
+    id: options.id ?? `memory-${crypto.randomUUID()}`,
+    now: async () => world.now(),
+    nextEpoch: async () => ++world.epoch,
+    ensureProject: async (project) => ensureProject(world, project),
+    claim: async (request) => claim(world, request),
+    renew: async (leases, leaseMs) => renew(world, leases, leaseMs),
+    settle: async (settlements) => settle(world, settlements),
+    putDesired: async (lease, changes, state, events) => putDesired(world, lease, changes, state, events),
+    wake: async (keys) => wake(world, keys),
+    nextWake: async (machine) => nextWake(world, machine),
+    load: async (key) => load(world, key),
+    list: async (project) => list(world, project),
+    projects: async () => sorted(world, (row) => row.service === '').map((row) => row.key),
+    appendEvents: async (project, events) => appendEvents(world, project, events),
+    events: async (query) => events(world, query),
+    pruneEvents: async (before) => pruneEvents(world, before),
+    subscribe: (changed) => subscribe(world, changed),
+    close: async () => world.listeners.clear(),
+    snapshot: () => stored(world),
+    restore: (snapshot) => Object.assign(world, stored(snapshot)),
+  };
+}
+
+// Private
+
+interface World {
+  readonly now: () => number;
+  epoch: number;
+  /** Leases ever given; not restored, so that a lease of an undone time fits no later one. */
+  leases: number;
+  rows: Map<string, Row>;
+  journals: Map<string, Journal>;
+  readonly listeners: Set<() => void>;
+}
+
+interface Row extends KeyRecord {
+  readonly lease: Lease | null;
+}
+
+interface Journal {
+  last: number;
+  events: Event[];
+}
+
+const byKey = (a: Row, b: Row): number => (a.key < b.key ? -1 : 1);
+
+const dueAt = (row: Row): number | null => row.lease?.until ?? row.wakeAt;
+
+const earlier = (a: number | null, b: number | null): number | null =>
+  a === null ? b : b === null ? a : Math.min(a, b);
+
+const leased = (world: World, row: Row): boolean => row.lease !== null && row.lease.until > world.now();
+
+/** The row that a lease still gives the right to write. */
+function held(world: World, { key, token }: Lease): Row | null {
+  const row = world.rows.get(key);
+  return row?.lease?.token === token && leased(world, row) ? row : null;
+}
+
+function put(world: World, row: Row): void {
+  world.rows.set(row.key, row);
+}
+
+function ensureProject(world: World, project: string): void {
+  if (world.rows.has(project)) return;
+  put(world, { ...blank(project, ''), wakeAt: world.now() });
+  notify(world);
+}
+
+function blank(project: string, service: string): Row {
+  const key = service === '' ? project : `${project}/${service}`;
+  return { key, project, service, desired: null, state: null, machine: null, wakeAt: null, lease: null };
+}
+
+function claim(world: World, { machine, keys, limit, leaseMs }: ClaimRequest): readonly Claim[] {
+  const now = world.now();
+  const wanted = keys === undefined ? null : new Set(keys);
+  return [...world.rows.values()]
+    .filter((row) => isDue(row, now) && claimable(row, machine) && (wanted?.has(row.key) ?? true))
+    .sort((a, b) => (dueAt(a) ?? 0) - (dueAt(b) ?? 0) || byKey(a, b))
+    .slice(0, limit)
+    .map((row) => {
+      const lease = { key: row.key, token: `lease-${++world.leases}`, until: now + leaseMs };
+      const taken = { ...row, wakeAt: null, lease };
+      put(world, taken);
+      return { record: record(taken), lease, now };
+    });
+}
+
+function isDue(row: Row, now: number): boolean {
+  const due = dueAt(row);
+  return due !== null && due <= now;
+}
+
+const claimable = (row: Row, machine: string): boolean => row.machine === null || row.machine === machine;
+
+function renew(world: World, leases: readonly Lease[], leaseMs: number): ReadonlySet<string> {
+  const rows = leases.flatMap((lease) => held(world, lease) ?? []);
+  for (const row of rows) {
+    if (row.lease === null) continue;
+    const until = Math.max(row.lease.until, world.now() + leaseMs);
+    put(world, { ...row, lease: { ...row.lease, until } });
+  }
+  return new Set(rows.map((row) => row.key));
+}
+
+function settle(world: World, settlements: readonly Settlement[]): ReadonlySet<string> {
+  checkSettlements(settlements);
+  const lost = new Set<string>();
+  for (const settlement of settlements) {
+    const row = held(world, settlement.lease);
+    if (row === null) lost.add(settlement.lease.key);
+    else end(world, row, settlement);
+  }
+  return lost;
+}
+
+function end(world: World, row: Row, { state, machine, wakeAt, events, release }: Settlement): void {
+  const written = {
+    ...row,
+    state: state === undefined ? row.state : document(state),
+    machine: machine === undefined ? row.machine : machine,
+    wakeAt: release ? earlier(row.wakeAt, wakeAt === null ? null : Math.ceil(wakeAt)) : row.wakeAt,
+    lease: release ? null : row.lease,
+  };
+  put(world, written);
+  removeIfEmpty(world, written);
+  appendEvents(world, row.project, events);
+  if (isDue(written, world.now())) notify(world);
+}
+
+/** A key without documents stays while somebody holds it: removed and made again, it would have two holders. */
+function removeIfEmpty(world: World, row: Row): void {
+  const empty = row.service !== '' && row.desired === null && row.state === null;
+  if (empty && !leased(world, row)) world.rows.delete(row.key);
+}
+
+function putDesired(
+  world: World,
+  lease: Lease,
+  changes: readonly DesiredChange[],
+  state: unknown,
+  events: readonly NewEvent[],
+): boolean {
+  checkChanges(lease, changes);
+  const project = held(world, lease);
+  if (project === null) return false;
+  put(world, { ...project, state: document(state) });
+  for (const change of changes) applyChange(world, project.project, change);
+  appendEvents(world, project.project, events);
+  if (changes.length > 0) notify(world);
+  return true;
+}
+
+function applyChange(world: World, project: string, change: DesiredChange): void {
+  const desired = document(change.desired);
+  const service = change.key.slice(project.length + 1);
+  const row = world.rows.get(change.key) ?? blank(project, service);
+  const written = { ...row, desired, wakeAt: earlier(row.wakeAt, world.now()) };
+  put(world, written);
+  removeIfEmpty(world, written);
+}
+
+function wake(world: World, keys: readonly string[]): void {
+  const now = world.now();
+  const asleep = keys
+    .flatMap((key) => world.rows.get(key) ?? [])
+    .filter(({ wakeAt }) => wakeAt === null || wakeAt > now);
+  for (const row of asleep) put(world, { ...row, wakeAt: now });
+  if (asleep.length > 0) notify(world);
+}
+
+function nextWake(world: World, machine: string): number | null {
+  let next: number | null = null;
+  for (const row of world.rows.values()) if (claimable(row, machine)) next = earlier(next, dueAt(row));
+  return next;
+}
+
+function load(world: World, key: string): KeyRecord | null {
+  const row = world.rows.get(key);
+  return row === undefined ? null : record(row);
+}
+
+const list = (world: World, project: string): readonly KeyRecord[] =>
+  sorted(world, (row) => row.project === project).map(record);
+
+const sorted = (world: World, wanted: (row: Row) => boolean): readonly Row[] =>
+  [...world.rows.values()].filter(wanted).sort(byKey);
+
+function record({ lease: _, ...row }: Row): KeyRecord {
+  return row;
+}
+
+function appendEvents(world: World, project: string, events: readonly NewEvent[]): void {
+  if (events.length === 0) return;
+  const journal = world.journals.get(project) ?? { last: 0, events: [] };
+  const time = new Date(world.now()).toISOString();
+  const added = events.map((event, index) => ({
+    ...copy(event),
+    seq: journal.last + index + 1,
+    time,
+    project,
+  }));
+  world.journals.set(project, { last: journal.last + events.length, events: [...journal.events, ...added] });
+  notify(world);
+}
+
+function events(world: World, { project, service, after, limit }: EventQuery): readonly Event[] {
+  const all = world.journals.get(project)?.events ?? [];
+  const found = all.filter(
+    (event) => event.seq > (after ?? 0) && (service ?? event.service) === event.service,
+  );
+  return found.slice(Math.max(0, found.length - limit));
+}
+
+function pruneEvents(world: World, before: number): number {
+  let pruned = 0;
+  for (const journal of world.journals.values()) {
+    const kept = journal.events.filter((event) => Date.parse(event.time) >= before);
+    pruned += journal.events.length - kept.length;
+    journal.events = kept;
+  }
+  return pruned;
+}
+
+function subscribe(world: World, changed: () => void): () => void {
+  const listener = (): void => changed();
+  world.listeners.add(listener);
+  return () => world.listeners.delete(listener);
+}
+
+/** After the operation, so that a listener may call the store. */
+function notify(world: World): void {
+  for (const listener of world.listeners) queueMicrotask(listener);
+}
+
+/** A copy that goes its own way; rows and events are shared, for they never change. */
+function stored({ epoch, rows, journals }: Snapshot): Snapshot & Pick<World, 'rows' | 'journals'> {
+  const copies = [...journals].map(([project, journal]): [string, Journal] => [
+    project,
+    { last: journal.last, events: [...journal.events] },
+  ]);
+  return { epoch, rows: new Map(rows), journals: new Map(copies) };
+}
+
+/** What a database would give back. */
+function document(value: unknown): unknown {
+  return value === undefined || value === null ? null : copy(value);
+}
+
+const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value), (_, member) => Object.freeze(member));

@@ -1,0 +1,53 @@
+// The store's operations on a SQL database: plain SQL, one function per operation, alike for PGlite and Postgres.
+import { appendEvents, events, pruneEvents } from './events.ts';
+import {
+  claim,
+  ensureProject,
+  list,
+  load,
+  nextWake,
+  projects,
+  putDesired,
+  renew,
+  settle,
+  wake,
+} from './keys.ts';
+import type { Query, Sql } from './sql.ts';
+import type { Store } from './store.ts';
+
+/** All operations of a store but those that differ between databases. Expects a migrated database. */
+export async function sqlStore(sql: Sql): Promise<Omit<Store, 'kind' | 'subscribe' | 'close'>> {
+  const { query } = sql;
+  const [store] = await query<{ id: string }>('select id from trueup.store');
+  return {
+    id: store?.id ?? '',
+    now: () => now(query),
+    nextEpoch: () => nextEpoch(query),
+    ensureProject: (project) => ensureProject(query, project),
+    claim: (request) => claim(query, request),
+    renew: (leases, leaseMs) => renew(query, leases, leaseMs),
+    settle: (settlements) => settle(query, settlements),
+    putDesired: (lease, changes, state, events) =>
+      sql.transaction((within) => putDesired(within, lease, changes, state, events)),
+    wake: (keys) => wake(query, keys),
+    nextWake: (machine) => nextWake(query, machine),
+    load: (key) => load(query, key),
+    list: (project) => list(query, project),
+    projects: () => projects(query),
+    appendEvents: (project, events) => appendEvents(query, project, events),
+    events: (request) => events(query, request),
+    pruneEvents: (before) => pruneEvents(query, before),
+  };
+}
+
+// Private
+
+async function now(query: Query): Promise<number> {
+  const [row] = await query<{ now: number }>('select trueup.now_ms() as now');
+  return row?.now ?? 0;
+}
+
+async function nextEpoch(query: Query): Promise<number> {
+  const [row] = await query<{ epoch: number }>('update trueup.store set epoch = epoch + 1 returning epoch');
+  return row?.epoch ?? 0;
+}
