@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+import {
+  isConfigurationPath,
+  type ParsedFile,
+  parseFile,
+  parseTree,
+} from '../../../reconciler/source/parse.ts';
+import { DEFAULT_POLICY, parsePolicy } from '../../../schemas/policy.ts';
+
+const SERVICE = 'type: service\nport: 80\nimage: nginx\n';
+
+function parse(path: string, text = SERVICE, root: string | null = ''): ParsedFile {
+  return parseFile({ path, text }, { root, profiles: null });
+}
+
+test('which files count', () => {
+  const counted = ['.dstack.yml', 'a/.dstack.yaml', 'web.dstack.yml', 'a/b/web.dstack.yaml'];
+  const others = [
+    'dstack.yml',
+    'web.yml',
+    'a.dstack.yml/b',
+    '.dstack/profiles.yml',
+    'trueup.yml',
+    'web.dstack.yml.bak',
+  ];
+  expect([...counted, ...others].filter(isConfigurationPath)).toEqual(counted);
+});
+
+describe('names', () => {
+  test.each([
+    ['web.dstack.yml', '', 'web'],
+    ['team/api_v2.dstack.yml', '', 'team-api-v2'],
+    ['Team/Web.API.dstack.yaml', '', 'team-web-api'],
+    ['services/team/web.dstack.yml', 'services', 'team-web'],
+    ['services/web/.dstack.yml', 'services', 'web'],
+    ['services/.dstack.yml', 'services', 'services'],
+  ])('%s below %j is called %s', (path, root, name) => {
+    expect(parse(path, SERVICE, root)).toMatchObject({ name, ok: true, spec: { name } });
+  });
+
+  test('a name in the file wins', () => {
+    expect(parse('team/x.dstack.yml', `name: web\n${SERVICE}`)).toMatchObject({ name: 'web', ok: true });
+  });
+
+  test.each([
+    ['1st.dstack.yml', "the name from the file's path, `1st`, is not a valid one"],
+    ['.dstack.yml', 'the service has no name'],
+  ])('%s needs one', (path, message) => {
+    expect(parse(path)).toMatchObject({ ok: false, spec: null, problems: [{ message, line: 1, column: 1 }] });
+    expect(parse(path, SERVICE, null)).toMatchObject({
+      ok: true,
+      problems: [{ message, severity: 'warning' }],
+    });
+  });
+});
+
+describe('a file', () => {
+  test('says where each of its values is, in either form of env', () => {
+    const { locate } = parse(
+      'web.dstack.yml',
+      `${SERVICE}env:\n  - A=1\n  - TOKEN\nprobes:\n  - type: http\n    url: /x\n`,
+    );
+    expect(locate('env.TOKEN')).toEqual({ line: 6, column: 5 });
+    expect(locate('probes[0].url')).toEqual({ line: 9, column: 10 });
+    expect(locate('probes[3].url')).toEqual({ line: 8, column: 3 });
+    expect(locate('')).toEqual({ line: 1, column: 1 });
+  });
+
+  test('with mistakes has neither spec nor sparse form, and keeps its type and name', () => {
+    const parsed = parse('web.dstack.yml', `${SERVICE}replicas: 2..1\n`);
+    expect(parsed).toMatchObject({ type: 'service', name: 'web', ok: false, spec: null, sparse: null });
+    expect(parsed.problems).toMatchObject([
+      { file: 'web.dstack.yml', line: 4, column: 11, path: 'replicas' },
+    ]);
+  });
+
+  test('has a digest of its bytes', () => {
+    expect(parse('a.dstack.yml').bytesDigest).toMatch(/^[0-9a-f]{64}$/);
+    expect(parse('a.dstack.yml').bytesDigest).not.toBe(parse('a.dstack.yml', `${SERVICE}\n`).bytesDigest);
+  });
+});
+
+describe('a tree', () => {
+  test('has services, other files and all their problems, and one bad file spoils no other', () => {
+    const files = [
+      parse('web.dstack.yml'),
+      parse('bad.dstack.yml', 'type: service\n'),
+      parse('job.dstack.yml', 'type: task\ncommands: [x]\n'),
+      parse('pool.dstack.yml', 'type: fleet\nname: pool\nnodes: 0..2\n'),
+      parse('what.dstack.yml', 'type: thing\n'),
+    ];
+    const tree = parseTree(files, DEFAULT_POLICY);
+    expect([...tree.services.keys()]).toEqual(['web']);
+    expect(tree.others).toEqual([
+      { path: 'job.dstack.yml', type: 'task', name: 'job' },
+      { path: 'pool.dstack.yml', type: 'fleet', name: 'pool' },
+    ]);
+    expect(new Set(tree.problems.map(({ file }) => file))).toEqual(
+      new Set(['bad.dstack.yml', 'what.dstack.yml']),
+    );
+  });
+
+  test('two files that claim one name are both problems, and neither is a service, even where one is broken', () => {
+    const files = [
+      parse('a/web.dstack.yml'),
+      parse('b.dstack.yml', 'name: a-web\ntype: service\n'),
+      parse('ok-then.dstack.yml'),
+    ];
+    const tree = parseTree(files, DEFAULT_POLICY);
+    expect([...tree.services.keys()]).toEqual(['ok-then']);
+    expect([...tree.conflicts.keys()]).toEqual(['a-web']);
+    expect(tree.conflicts.get('a-web')).toMatchObject([
+      { file: 'a/web.dstack.yml', message: 'the name `a-web` is also claimed by b.dstack.yml' },
+      { file: 'b.dstack.yml', line: 1, column: 7 },
+    ]);
+  });
+
+  test('each service has the rollout policy that the folder gives it', () => {
+    const { policy } = parsePolicy({ path: 'trueup.yml', text: 'services: {web: {rollout: {surge: 4}}}' });
+    const { services } = parseTree([parse('web.dstack.yml'), parse('api.dstack.yml')], policy);
+    expect(services.get('web')?.spec?.policy.surge).toBe(4);
+    expect(services.get('api')?.spec?.policy.surge).toBe(1);
+  });
+});
