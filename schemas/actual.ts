@@ -1,5 +1,6 @@
 // Actual state: what was last observed. Always partial and late, so "unknown" is a value of its own:
 // losing sight of a backend must never look like the loss of its replicas.
+import type { Offer } from './offer.ts';
 
 /** Where a replica is dialled. */
 export type Endpoint =
@@ -74,9 +75,16 @@ export interface ProbeResult {
   readonly at: number;
 }
 
+/** What a backend would sell for a group now, or why it could not be asked. */
+export type OffersFact =
+  | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
 /** All that a pass has observed of one service. */
 export interface Actual {
   readonly replicas: { readonly [replica: string]: ReplicaFact };
+  /** By group; only for groups that need a replica placed. */
+  readonly offers: { readonly [group: string]: OffersFact };
   /** Results since the last pass, oldest first. */
   readonly probes: { readonly [replica: string]: readonly ProbeResult[] };
   /** The newest route version of this service that every living proxy has acknowledged; -1 when none has. */

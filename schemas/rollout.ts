@@ -20,13 +20,14 @@ export interface Deployment {
 }
 
 /**
- * creating: an instance was asked for · starting: it runs, its process does not serve yet · ready · unready: was ready,
- * is not now · draining: out of the routes, requests in flight finish · stopping: SIGTERM … SIGKILL ·
+ * creating: an instance was asked for · starting: its process does not listen yet · probing: it listens, its probes have
+ * not all met `ready_after` · ready · unready: was ready, is not now · draining: out of the routes, requests in flight finish · stopping: SIGTERM … SIGKILL ·
  * terminating: the instance is being given back
  */
 export type ReplicaPhase =
   | 'creating'
   | 'starting'
+  | 'probing'
   | 'ready'
   | 'unready'
   | 'draining'
@@ -59,11 +60,16 @@ export interface Replica {
   readonly instance: string | null;
   readonly endpoint: Endpoint | null;
   readonly probes: readonly ProbeState[];
+  /** Probes of a newer deployment, tried beside the ones that count; they take over once all have met `ready_after`. */
+  readonly trial: { readonly deployment: number; readonly probes: readonly ProbeState[]; readonly stageMs: number } | null;
   /** Observed ms in the present stage (creating, starting, ready-wait, unready, draining). */
   readonly stageMs: number;
   readonly listening: boolean;
   readonly createdAt: number;
   readonly readyAt: number | null;
+  /** Failed tries of its present step in a row, and when the next may be made (epoch ms). */
+  readonly tries: number;
+  readonly retryAt: number;
   /** What it waits for or what is wrong with it, in words. */
   readonly detail: string;
 }
@@ -155,6 +161,8 @@ export type WaitingReason =
 /** Why no step is taken now. `until` is null when only an event can end it. */
 export interface Waiting {
   readonly reason: WaitingReason;
+  /** The replica or group that waits; '' for the service as a whole. */
+  readonly subject: string;
   readonly since: number;
   readonly until: number | null;
   readonly detail: string;

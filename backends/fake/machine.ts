@@ -1,0 +1,129 @@
+// One machine of the fake cloud and the process on it, as functions of what happened to it and of the time.
+import type { Endpoint, ProcessStatus, Tags } from '../../schemas/actual.ts';
+import type { Offer } from '../../schemas/offer.ts';
+import type { LogLine, ProcessRequest } from '../backend.ts';
+import { createRedactor } from '../host/redact.ts';
+
+/** How a process goes. Times in ms; null: never. */
+export interface Behaviour {
+  readonly pullMs: number;
+  /** From the end of the pull to listening. */
+  readonly startMs: number | null;
+  /** From the end of the pull to an exit of its own. */
+  readonly exitsAfterMs: number | null;
+  readonly exitCode: number;
+  /** From SIGTERM to its end; null: it ignores SIGTERM. */
+  readonly stopsAfterMs: number | null;
+  /** Whether a probe succeeds, by how long it has listened. */
+  readonly healthy: (listeningMs: number) => boolean;
+  /** Lines on its standard output, printed when it starts. */
+  readonly prints: (request: ProcessRequest) => readonly string[];
+}
+
+export const ORDINARY: Behaviour = {
+  pullMs: 0,
+  startMs: 1_000,
+  exitsAfterMs: null,
+  exitCode: 1,
+  stopsAfterMs: 0,
+  healthy: () => true,
+  prints: () => [],
+};
+
+export interface Run {
+  readonly request: ProcessRequest;
+  readonly at: number;
+  stopAt: number | null;
+  crash: { readonly at: number; readonly code: number } | null;
+}
+
+/** What happened to one machine; all else follows from it and the time. */
+export interface State {
+  readonly id: string;
+  readonly tags: Tags;
+  readonly offer: Offer;
+  readonly behaviour: Behaviour;
+  readonly createdAt: number;
+  readonly readyAt: number;
+  readonly address: string;
+  goneAt: number | null;
+  run: Run | null;
+}
+
+export function processAt(state: State, now: number): ProcessStatus {
+  const { run, behaviour } = state;
+  if (run === null) return { kind: 'absent' };
+  const end = endingOf(run, behaviour);
+  if (end !== null && now >= end.at) {
+    const detail = end.signal === null ? `exited with code ${end.code}` : `ended by ${end.signal}`;
+    return {
+      kind: 'exited',
+      ...end,
+      detail,
+      log: logAt(state, now)
+        .slice(-20)
+        .map(({ text }) => text),
+    };
+  }
+  if (run.stopAt !== null) return { kind: 'stopping' };
+  const startedAt = run.at + behaviour.pullMs;
+  if (now < startedAt) return { kind: 'pulling', detail: '' };
+  const listening = behaviour.startMs !== null && now >= startedAt + behaviour.startMs;
+  return { kind: 'running', startedAt, listening, endpoint: endpointOf(state), detail: '' };
+}
+
+export function isHealthy(state: State, now: number): boolean {
+  const process = processAt(state, now);
+  const { startMs, healthy } = state.behaviour;
+  return process.kind === 'running' && process.listening && healthy(now - process.startedAt - (startMs ?? 0));
+}
+
+export function logAt({ run, behaviour }: State, now: number): readonly LogLine[] {
+  const at = run === null ? Number.POSITIVE_INFINITY : run.at + behaviour.pullMs;
+  if (run === null || now < at) return [];
+  const { push, flush } = createRedactor(run.request.secrets);
+  return behaviour.prints(run.request).map((line) => ({ at, stream: 'out', text: push(line) + flush() }));
+}
+
+export function endpointOf({ address, run }: State): Endpoint {
+  return { kind: 'tcp', host: address, port: run?.request.spec.port ?? 0 };
+}
+
+/** When something about it changes by itself. */
+export function turningPoints(
+  { createdAt, readyAt, goneAt, run, behaviour }: State,
+  listLagMs: number,
+): readonly number[] {
+  const machine = [createdAt + listLagMs, readyAt, ...(goneAt === null ? [] : [goneAt])];
+  if (run === null) return machine;
+  const startedAt = run.at + behaviour.pullMs;
+  const end = endingOf(run, behaviour);
+  return [...machine, startedAt, startedAt + (behaviour.startMs ?? 0), ...(end === null ? [] : [end.at])];
+}
+
+// Private
+
+interface Ending {
+  readonly at: number;
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** The first of what may end it: itself, an order to crash, SIGTERM, SIGKILL. */
+function endingOf({ request, at, stopAt, crash }: Run, behaviour: Behaviour): Ending | null {
+  const endings: Ending[] = [];
+  if (crash !== null) endings.push({ ...crash, signal: null });
+  if (behaviour.exitsAfterMs !== null) {
+    endings.push({
+      at: at + behaviour.pullMs + behaviour.exitsAfterMs,
+      code: behaviour.exitCode,
+      signal: null,
+    });
+  }
+  if (stopAt !== null) {
+    const graceful = behaviour.stopsAfterMs !== null && behaviour.stopsAfterMs < request.stopMs;
+    const ms = graceful ? (behaviour.stopsAfterMs ?? 0) : request.stopMs;
+    endings.push({ at: stopAt + ms, code: null, signal: graceful ? 'SIGTERM' : 'SIGKILL' });
+  }
+  return endings.sort((a, b) => a.at - b.at)[0] ?? null;
+}

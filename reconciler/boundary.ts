@@ -1,0 +1,31 @@
+// The places of a pass where a crash leaves the world and the record apart. The code calls one hook at each, so that
+// a test can enumerate them and crash at every one.
+
+export const BOUNDARIES = [
+  'claimed',
+  'observed',
+  'decided',
+  'intent-saved',
+  'before-create',
+  'after-create',
+  'before-run',
+  'after-run',
+  'before-stop',
+  'after-stop',
+  'before-terminate',
+  'after-terminate',
+  'before-publish',
+  'after-publish',
+  'outcome-unsaved',
+  'outcome-saved',
+  'source-read',
+  'desired-unsaved',
+  'desired-saved',
+] as const;
+
+export type Boundary = (typeof BOUNDARIES)[number];
+
+/** Called at a boundary, with the key whose pass is there. Whatever it throws ends the pass on the spot. */
+export type BoundaryHook = (boundary: Boundary, key: string) => void;
+
+export const noBoundary: BoundaryHook = () => {};

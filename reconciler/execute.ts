@@ -1,0 +1,86 @@
+// Step -> effect: one short function per kind, each safe to repeat.
+import type { Backend, ProcessRequest } from '../backends/backend.ts';
+import type { Instance, Tags } from '../schemas/actual.ts';
+import { Failure } from '../schemas/errors.ts';
+import type { Deployment, Replica, ServiceState, Step } from '../schemas/rollout.ts';
+import type { ServiceRoute } from '../schemas/routes.ts';
+import { deploymentOf } from './plan/deployments.ts';
+
+export interface ExecuteDeps {
+  readonly owner: string;
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly publish: (key: string, route: ServiceRoute) => void;
+  /** Everything a process needs that is not in the stored spec: resolved values and the trees of its mounts. */
+  readonly processOf: (deployment: Deployment, replica: Replica, project: string) => ProcessRequest;
+}
+
+/** Longest that one effect may take; a pass starts none with less lease left. */
+export const EFFECT_MS = 15_000;
+
+/** Carries out one step. Returns the instance where one was created. Throws `Failure`. */
+export async function execute(
+  deps: ExecuteDeps,
+  key: string,
+  state: ServiceState,
+  step: Step,
+): Promise<Instance | null> {
+  if (step.kind === 'publish') {
+    if (state.route) deps.publish(key, state.route);
+    return null;
+  }
+  const replica = state.replicas.find(({ name }) => name === step.replica);
+  if (!replica) throw new Failure('bug', `step ${step.id} names a replica that the state does not have`);
+  const backend = deps.backends.get(replica.offer.backend);
+  if (!backend) throw new Failure('transient', `backend ${replica.offer.backend} is not configured`);
+  switch (step.kind) {
+    case 'create':
+      return backend.create({ tags: tagsOf(deps.owner, state, replica), offer: replica.offer });
+    case 'run':
+      return run(deps, backend, state, replica);
+    case 'stop':
+      await backend.transport(await instanceOf(backend, replica)).stop();
+      return null;
+    case 'terminate':
+      if (replica.instance) await backend.terminate(replica.instance);
+      return null;
+  }
+}
+
+// Private
+
+function tagsOf(owner: string, state: ServiceState, replica: Replica): Tags {
+  const { group, name, attempt, shape, deployment } = replica;
+  return {
+    owner,
+    project: state.project,
+    service: state.service,
+    group,
+    replica: name,
+    attempt,
+    shape,
+    deployment,
+  };
+}
+
+async function run(
+  deps: ExecuteDeps,
+  backend: Backend,
+  state: ServiceState,
+  replica: Replica,
+): Promise<null> {
+  const deployment = deploymentOf(state, replica.deployment);
+  if (!deployment)
+    throw new Failure(
+      'bug',
+      `${replica.name} names deployment ${replica.deployment}, which the state does not have`,
+    );
+  const instance = await instanceOf(backend, replica);
+  await backend.transport(instance).run(deps.processOf(deployment, replica, state.project));
+  return null;
+}
+
+async function instanceOf(backend: Backend, replica: Replica): Promise<Instance> {
+  const instance = replica.instance ? await backend.get(replica.instance) : null;
+  if (!instance) throw new Failure('not-found', `${replica.name} has no instance`);
+  return instance;
+}

@@ -1,0 +1,161 @@
+// The keyed work queue: claims due keys, runs a pass for each, writes the ends in batches, and is the only timer.
+// Events do nothing but make a key due. A key is never worked on twice at once: the store's lease sees to that.
+import { asFailure, type Failure } from '../schemas/errors.ts';
+import type { Clock } from './clock.ts';
+import { backoffMs } from './plan/backoff.ts';
+import type { Claim, Lease, Settlement, Store } from './store/store.ts';
+
+export interface Loop {
+  /** Makes keys due now; many calls in a row become one write. */
+  wake(key: string): void;
+  /** Takes no new key, waits for the passes under way, gives all leases back. */
+  stop(): Promise<void>;
+}
+
+export interface LoopOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Who claims; shown to people. */
+  readonly holder: string;
+  readonly machine: string;
+  /** One pass. What it throws is a failure of that key alone. */
+  readonly pass: (claim: Claim) => Promise<Settlement>;
+  /** A pass or the store failed. */
+  readonly onFailure: (key: string | null, failure: Failure) => void;
+  /** The store answers again. */
+  readonly onRecovery: () => void;
+}
+
+export const LEASE_MS = 30_000;
+const RENEW_MS = 10_000;
+/** Keys worked on at once. A pass mostly waits for others; a claim costs one round trip for all of them. */
+const BATCH = 256;
+/** Look at least this often, in case a notification was lost. */
+const IDLE_MS = 15_000;
+const STORE_RETRY_MS = 500;
+
+export function startLoop({ store, clock, holder, machine, pass, onFailure, onRecovery }: LoopOptions): Loop {
+  const active = new Map<string, Lease>();
+  const crashes = new Map<string, number>();
+  const ended: { settlement: Settlement; deadline: number }[] = [];
+  const woken = new Set<string>();
+  let isStopped = false;
+  let isDown = false;
+  let isPumping = false;
+  let isAgain = false;
+  let cancelTimer = () => {};
+
+  async function guarded<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      const result = await work();
+      if (isDown) onRecovery();
+      isDown = false;
+      return result;
+    } catch (error) {
+      if (!isDown) onFailure(null, asFailure(error));
+      isDown = true;
+      return null;
+    }
+  }
+
+  function schedule(ms: number): void {
+    cancelTimer();
+    if (!isStopped) cancelTimer = clock.after(ms, () => void pump());
+  }
+
+  /** Writes what has ended, marks what was woken, claims what is due; then sleeps until something is. */
+  async function pump(): Promise<void> {
+    isAgain = true;
+    if (isPumping) return;
+    isPumping = true;
+    while (isAgain) {
+      isAgain = false;
+      const isFine = (await settleEnded()) && (await writeWakes()) && (isStopped || (await claimDue()));
+      if (!isFine) break;
+    }
+    isPumping = false;
+  }
+
+  async function settleEnded(): Promise<boolean> {
+    if (ended.length === 0) return true;
+    const batch = ended.splice(0);
+    const lost = await guarded(() => store.settle(batch.map(({ settlement }) => settlement)));
+    if (lost) return true;
+    // The lease still guards the write, so trying again is safe for as long as it may be ours.
+    ended.push(...batch.filter(({ deadline }) => clock.now() < deadline));
+    schedule(STORE_RETRY_MS);
+    return false;
+  }
+
+  async function writeWakes(): Promise<boolean> {
+    if (woken.size === 0) return true;
+    const keys = [...woken];
+    woken.clear();
+    if ((await guarded(() => store.wake(keys).then(() => true))) === true) return true;
+    for (const key of keys) woken.add(key);
+    schedule(STORE_RETRY_MS);
+    return false;
+  }
+
+  async function claimDue(): Promise<boolean> {
+    const limit = BATCH - active.size;
+    if (limit <= 0) return true;
+    const claims = await guarded(() => store.claim({ holder, machine, limit, leaseMs: LEASE_MS }));
+    if (!claims) return (schedule(STORE_RETRY_MS), false);
+    for (const claim of claims) void work(claim);
+    if (claims.length > 0) return true;
+    const next = await guarded(async () => ({ at: await store.nextWake(machine), now: await store.now() }));
+    if (!next) return (schedule(STORE_RETRY_MS), false);
+    if (ended.length === 0)
+      schedule(next.at === null ? IDLE_MS : Math.min(IDLE_MS, Math.max(1, next.at - next.now)));
+    return true;
+  }
+
+  async function work(claim: Claim): Promise<void> {
+    const { key } = claim.record;
+    active.set(key, claim.lease);
+    const deadline = clock.now() + LEASE_MS;
+    const settlement = await pass(claim).then(
+      (done) => (crashes.delete(key), done),
+      (error) => afterCrash(claim, asFailure(error)),
+    );
+    active.delete(key);
+    ended.push({ settlement, deadline });
+    await pump();
+  }
+
+  function afterCrash({ record, lease, now }: Claim, failure: Failure): Settlement {
+    const count = (crashes.get(record.key) ?? 0) + 1;
+    crashes.set(record.key, count);
+    onFailure(record.key, failure);
+    const retryAt = failure.retryAt ?? now + backoffMs(count, false);
+    return { lease, wakeAt: retryAt, events: [], release: true };
+  }
+
+  async function renew(): Promise<void> {
+    if (active.size > 0) await guarded(() => store.renew([...active.values()], LEASE_MS));
+    if (!isStopped) cancelRenewal = clock.after(RENEW_MS, () => void renew());
+  }
+
+  let cancelRenewal = clock.after(RENEW_MS, () => void renew());
+  const unsubscribe = store.subscribe(() => void pump());
+  void pump();
+
+  return {
+    wake(key) {
+      woken.add(key);
+      schedule(0);
+    },
+    async stop() {
+      isStopped = true;
+      unsubscribe();
+      cancelTimer();
+      cancelRenewal();
+      while (active.size > 0 || isPumping || ended.length > 0) {
+        await pump();
+        if (isDown) break;
+        await new Promise<void>((resolve) => clock.after(5, resolve));
+      }
+    },
+  };
+}

@@ -1,0 +1,116 @@
+// Reads the world for one pass. Partial failure is data: what could not be asked is `unknown`, never `missing`.
+import type { Backend } from '../backends/backend.ts';
+import type { Actual, OffersFact, ProbeResult, ReplicaFact } from '../schemas/actual.ts';
+import type { DesiredRecord, Placement } from '../schemas/desired.ts';
+import { asFailure } from '../schemas/errors.ts';
+import type { Replica, ServiceState } from '../schemas/rollout.ts';
+import { targetOf } from './plan/deployments.ts';
+import { groupsToPlace } from './plan/roll.ts';
+
+export interface ObserveDeps {
+  readonly owner: string;
+  readonly backends: ReadonlyMap<string, Backend>;
+  /** Results of a service's probes since they were last taken. */
+  readonly takeProbes: (key: string) => Readonly<Record<string, readonly ProbeResult[]>>;
+  /** The newest route version of the service that every living proxy has; -1 when none has. */
+  readonly published: (key: string) => number;
+  readonly inflight: (project: string, replica: string) => number;
+}
+
+export async function observe(
+  deps: ObserveDeps,
+  key: string,
+  desired: DesiredRecord | null,
+  state: ServiceState | null,
+): Promise<Actual> {
+  const replicas = state?.replicas ?? [];
+  const [facts, offers] = await Promise.all([
+    Promise.all(replicas.map(async (replica) => [replica.name, await factOf(deps, state, replica)] as const)),
+    offersFor(deps, desired, state),
+  ]);
+  return {
+    replicas: Object.fromEntries(facts),
+    offers,
+    probes: replicas.length > 0 ? deps.takeProbes(key) : {},
+    published: deps.published(key),
+    inflight: Object.fromEntries(
+      replicas.map(({ name }) => [name, deps.inflight(state?.project ?? '', name)]),
+    ),
+  };
+}
+
+// Private
+
+async function factOf(deps: ObserveDeps, state: ServiceState | null, replica: Replica): Promise<ReplicaFact> {
+  const backend = deps.backends.get(replica.offer.backend);
+  if (!backend)
+    return {
+      kind: 'unknown',
+      reason: `backend ${replica.offer.backend} is not configured: cannot look at it or stop it`,
+    };
+  try {
+    const instance = await (replica.instance
+      ? backend.get(replica.instance)
+      : find(backend, deps.owner, state, replica));
+    if (!instance) return { kind: 'missing' };
+    const process =
+      instance.status === 'provisioning'
+        ? { kind: 'absent' as const }
+        : await backend.transport(instance).status();
+    return { kind: 'present', instance, process };
+  } catch (error) {
+    const failure = asFailure(error);
+    if (failure.kind === 'not-found') return { kind: 'missing' };
+    return { kind: 'unknown', reason: `${backend.name}: ${failure.message}` };
+  }
+}
+
+/** The answer to `create` may have been lost, so an instance without a recorded id is looked for by its tags. */
+async function find(backend: Backend, owner: string, state: ServiceState | null, replica: Replica) {
+  const instances = await backend.list(owner);
+  return (
+    instances.find(
+      ({ tags }) =>
+        tags.project === state?.project && tags.replica === replica.name && tags.attempt === replica.attempt,
+    ) ?? null
+  );
+}
+
+async function offersFor(
+  deps: ObserveDeps,
+  desired: DesiredRecord | null,
+  state: ServiceState | null,
+): Promise<Record<string, OffersFact>> {
+  const wishes = [desired?.removed ? null : desired?.service, state && targetOf(state)].filter(
+    (wish) => wish != null,
+  );
+  const placements = wishes.flatMap((wish) =>
+    groupsToPlace(state, wish).map(
+      (name) => [name, wish.spec.groups.find((group) => group.name === name)?.placement] as const,
+    ),
+  );
+  const facts = new Map<string, OffersFact>();
+  for (const [name, placement] of placements) {
+    if (placement && !facts.has(name)) facts.set(name, await offersOf(deps, placement));
+  }
+  return Object.fromEntries(facts);
+}
+
+/** Offers of all backends that answer; one that fails is left out, and named when no other has an offer. */
+async function offersOf(deps: ObserveDeps, placement: Placement): Promise<OffersFact> {
+  const failures: string[] = [];
+  const lists = await Promise.all(
+    [...deps.backends.values()].map(async (backend) => {
+      try {
+        return await backend.offers(placement);
+      } catch (error) {
+        failures.push(`${backend.name}: ${asFailure(error).message}`);
+        return [];
+      }
+    }),
+  );
+  const offers = lists.flat();
+  return offers.length === 0 && failures.length > 0
+    ? { kind: 'unknown', reason: failures.join('; ') }
+    : { kind: 'offers', offers };
+}

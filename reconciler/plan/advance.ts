@@ -1,0 +1,281 @@
+// Folds what was observed into the replicas: each moves at most one phase on, and says why.
+// Decides nothing about what should be; that is `aim` and `roll`.
+import type { Actual, ProcessStatus, ReplicaFact } from '../../schemas/actual.ts';
+import type { ServiceSpec } from '../../schemas/desired.ts';
+import type { NewEvent } from '../../schemas/events.ts';
+import type { ProbeState, Replica, ReplicaFailure, ServiceState } from '../../schemas/rollout.ts';
+import { foldProbes, meetsProbes, staysReady } from './probes.ts';
+
+/** A pass that comes later than this after the last one looked at nothing in between: the gap is charged to no deadline. */
+export const MAX_GAP_MS = 10_000;
+
+/** How a replica ended that was not asked to. */
+export type EndKind =
+  /** Its process ended by itself. */
+  | 'exit'
+  /** It ran, but did not become ready in time. */
+  | 'unready'
+  /** Its instance vanished: the world's fault, never the revision's. */
+  | 'lost';
+
+export interface End extends ReplicaFailure {
+  readonly kind: EndKind;
+  readonly group: string;
+  readonly shape: string;
+  /** Ms it had been ready, 0 if never. */
+  readonly readyMs: number;
+}
+
+export interface Advance {
+  readonly replicas: readonly Replica[];
+  readonly ends: readonly End[];
+  /** Last lines of replicas that were told to stop, by name: they belong to failures noted before. */
+  readonly logs: { readonly [replica: string]: readonly string[] };
+  readonly events: readonly NewEvent[];
+}
+
+/** Time that may be charged to stage deadlines since the last pass. */
+export function chargeMs(observedAt: number, now: number): number {
+  const gap = now - observedAt;
+  return gap > 0 && gap <= MAX_GAP_MS ? gap : 0;
+}
+
+export function advance(state: ServiceState, actual: Actual, now: number): Advance {
+  const elapsed = chargeMs(state.observedAt, now);
+  const moves = state.replicas.map((replica) => {
+    const deployment = state.deployments.find((d) => d.number === replica.deployment);
+    const fact = actual.replicas[replica.name] ?? { kind: 'unknown', reason: 'not observed yet' };
+    if (!deployment) return unchanged(replica);
+    return advanceReplica({ replica, fact, spec: deployment.spec, state, actual, elapsed, now });
+  });
+  return {
+    replicas: moves.flatMap((move) => (move.replica ? [move.replica] : [])),
+    ends: moves.flatMap((move) => (move.end ? [move.end] : [])),
+    logs: Object.fromEntries(
+      Object.entries(actual.replicas).flatMap(([name, fact]) => lastLines(name, fact)),
+    ),
+    events: moves.flatMap((move) => move.events),
+  };
+}
+
+// Private
+
+function lastLines(name: string, fact: ReplicaFact): [string, readonly string[]][] {
+  const log = fact.kind === 'present' && fact.process.kind === 'exited' ? fact.process.log : [];
+  return log.length > 0 ? [[name, log]] : [];
+}
+
+interface Context {
+  readonly replica: Replica;
+  readonly fact: ReplicaFact;
+  readonly spec: ServiceSpec;
+  readonly state: ServiceState;
+  readonly actual: Actual;
+  readonly elapsed: number;
+  readonly now: number;
+}
+
+interface Move {
+  readonly replica: Replica | null;
+  readonly end?: End;
+  readonly events: readonly NewEvent[];
+}
+
+function unchanged(replica: Replica, change: Partial<Replica> = {}): Move {
+  return { replica: { ...replica, ...change }, events: [] };
+}
+
+function advanceReplica(context: Context): Move {
+  const { replica, fact } = context;
+  switch (replica.phase) {
+    case 'creating':
+      return advanceCreating(context);
+    case 'starting':
+    case 'probing':
+    case 'ready':
+    case 'unready':
+      return advanceRunning(context);
+    case 'draining':
+      return advanceDraining(context);
+    case 'stopping':
+      if (fact.kind === 'missing') return gone(context);
+      return fact.kind === 'present' && hasEnded(fact.process)
+        ? unchanged(replica, { phase: 'terminating' })
+        : unchanged(replica);
+    case 'terminating':
+      return fact.kind === 'missing' ? gone(context) : unchanged(replica);
+  }
+}
+
+function advanceCreating({ replica, fact, elapsed }: Context): Move {
+  const stageMs = replica.stageMs + elapsed;
+  if (fact.kind !== 'present') return unchanged(replica, { stageMs });
+  const { instance } = fact;
+  if (instance.status === 'provisioning') {
+    return unchanged(replica, {
+      stageMs,
+      instance: instance.id,
+      detail: 'the instance is being provisioned',
+    });
+  }
+  return unchanged(replica, {
+    phase: 'starting',
+    stageMs: 0,
+    instance: instance.id,
+    tries: 0,
+    retryAt: 0,
+    detail: '',
+  });
+}
+
+function advanceRunning(context: Context): Move {
+  const { replica, fact } = context;
+  if (fact.kind === 'unknown') return unchanged(replica, { detail: fact.reason });
+  if (fact.kind === 'missing') return ended(context, 'lost', 'its instance is gone', [], null);
+  switch (fact.process.kind) {
+    case 'running':
+      return advanceProcess(context, fact.process);
+    case 'pulling':
+      return unchanged(replica, { detail: fact.process.detail });
+    case 'absent':
+    case 'stopping':
+      // Absent: `run` has not been carried out yet. Stopping without our asking: wait for the exit, then judge it.
+      return unchanged(replica, { listening: false });
+    case 'exited':
+      return ended(context, 'exit', exitText(fact.process), fact.process.log, 'terminating');
+  }
+}
+
+function advanceProcess(context: Context, process: ProcessStatus & { kind: 'running' }): Move {
+  const { replica, spec, actual, elapsed } = context;
+  const results = actual.probes[replica.name] ?? [];
+  const probes = foldProbes(replica.probes, results, replica.deployment, spec);
+  const seen: Replica = {
+    ...replica,
+    ...(replica.trial ? { trial: advanceTrial(context, replica.trial) } : {}),
+    probes,
+    listening: process.listening,
+    endpoint: process.endpoint,
+  };
+  if (replica.phase === 'ready') {
+    return staysReady(probes, spec, process.listening)
+      ? unchanged(seen, { detail: '' })
+      : becameUnready(context, seen);
+  }
+  if (meetsProbes(probes, spec, process.listening)) return becameReady(context, seen);
+  if (replica.phase === 'starting' && process.listening) {
+    return unchanged(seen, { phase: 'probing', stageMs: 0, detail: '' });
+  }
+  const detail = process.listening ? worstProbe(probes) : process.detail || 'its port is not open yet';
+  return unchanged(seen, { stageMs: replica.stageMs + elapsed, detail });
+}
+
+function worstProbe(probes: readonly ProbeState[]): string {
+  const failing = probes.find((probe) => probe.failures > 0);
+  return failing ? `its probe fails: ${failing.detail}` : '';
+}
+
+function advanceTrial({ state, replica, actual, elapsed }: Context, trial: NonNullable<Replica['trial']>) {
+  const spec = state.deployments.find((d) => d.number === trial.deployment)?.spec;
+  if (!spec) return null;
+  const probes = foldProbes(trial.probes, actual.probes[replica.name] ?? [], trial.deployment, spec);
+  return { ...trial, probes, stageMs: trial.stageMs + elapsed };
+}
+
+function becameReady({ replica, now, state }: Context, seen: Replica): Move {
+  const reason = replica.everReady ? `${replica.name} answers its probes again` : `${replica.name} is ready`;
+  return {
+    replica: {
+      ...seen,
+      phase: 'ready',
+      everReady: true,
+      readyAt: replica.readyAt ?? now,
+      stageMs: 0,
+      leaving: '',
+      detail: '',
+    },
+    events: [event(state, 'replica-ready', reason, replica)],
+  };
+}
+
+function becameUnready({ replica, state }: Context, seen: Replica): Move {
+  const detail = worstProbe(seen.probes) || 'its port is closed';
+  return {
+    replica: { ...seen, phase: 'unready', stageMs: 0, detail },
+    events: [event(state, 'replica-unready', `${replica.name} is not ready: ${detail}`, replica)],
+  };
+}
+
+function advanceDraining(context: Context): Move {
+  const { replica, fact, spec, actual, state, elapsed } = context;
+  if (fact.kind === 'missing') return gone(context);
+  if (fact.kind === 'present' && hasEnded(fact.process))
+    return unchanged(replica, { phase: 'terminating', stageMs: 0 });
+  const unrouted = actual.published >= (state.route?.version ?? 0);
+  if (!unrouted) return unchanged(replica, { detail: 'until every proxy has the new route' });
+  const inflight = actual.inflight[replica.name] ?? 0;
+  const stageMs = replica.stageMs + elapsed;
+  if (inflight === 0 || stageMs >= spec.policy.drainMs)
+    return unchanged(replica, { phase: 'stopping', stageMs: 0, detail: '' });
+  return unchanged(replica, { stageMs, detail: `${inflight} request${inflight === 1 ? '' : 's'} in flight` });
+}
+
+function hasEnded(process: ProcessStatus): boolean {
+  return process.kind === 'exited' || process.kind === 'absent';
+}
+
+function gone({ replica, state }: Context): Move {
+  return {
+    replica: null,
+    events: [event(state, 'replica-stopped', `${replica.name} is gone: ${replica.leaving}`, replica)],
+  };
+}
+
+function ended(
+  { replica, state, now }: Context,
+  kind: EndKind,
+  reason: string,
+  log: readonly string[],
+  next: 'terminating' | null,
+): Move {
+  const end: End = {
+    kind,
+    replica: replica.name,
+    group: replica.group,
+    shape: replica.shape,
+    deployment: replica.deployment,
+    at: now,
+    reason,
+    log,
+    readyMs: replica.readyAt === null ? 0 : now - replica.readyAt,
+  };
+  const name = kind === 'lost' ? 'replica-lost' : 'replica-failed';
+  return {
+    replica: next && {
+      ...replica,
+      phase: next,
+      leaving: reason,
+      listening: false,
+      detail: reason,
+      trial: null,
+    },
+    end,
+    events: [event(state, name, `${replica.name}: ${reason}`, replica)],
+  };
+}
+
+function exitText(process: ProcessStatus & { kind: 'exited' }): string {
+  if (process.signal) return `killed by ${process.signal}`;
+  if (process.code === null) return process.detail || 'ended while nobody watched';
+  return process.detail || `exited with ${process.code}`;
+}
+
+function event(state: ServiceState, name: NewEvent['event'], reason: string, replica: Replica): NewEvent {
+  return {
+    service: state.service,
+    event: name,
+    reason,
+    replica: replica.name,
+    deployment: replica.deployment,
+  };
+}

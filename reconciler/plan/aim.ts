@@ -1,0 +1,111 @@
+// Chooses what the service is to be made equal to: keeps the target, opens a new deployment, or holds a quarantined one back.
+import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
+import type { NewEvent } from '../../schemas/events.ts';
+import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
+import { adopt, isRolling, sameShapes, targetOf } from './deployments.ts';
+
+export interface Aim {
+  readonly state: ServiceState;
+  readonly events: readonly NewEvent[];
+}
+
+export function aim(state: ServiceState, desired: DesiredRecord | null, now: number): Aim {
+  if (desired === null || desired.removed) return remove(state);
+  const { service } = desired;
+  if (service === null) return { state, events: [] };
+  const target = targetOf(state);
+  if (target && target.revision === service.revision && sameShapes(target, service)) {
+    return keep(state, target, service, now);
+  }
+  const isHeldBack = state.quarantine?.digest === service.digest && now < state.quarantine.until;
+  return isHeldBack ? { state, events: [] } : open(state, service, now);
+}
+
+// Private
+
+function remove(state: ServiceState): Aim {
+  if (state.target === null) return { state, events: [] };
+  const event: NewEvent = {
+    service: state.service,
+    event: 'removed',
+    reason: 'its file is gone; its replicas are ended',
+  };
+  return { state: { ...state, target: null, rollout: null, quarantine: null }, events: [event] };
+}
+
+/** Nothing that shapes a process differs; policy and what the file says around it may, and apply at once. */
+function keep(state: ServiceState, target: Deployment, service: DesiredService, now: number): Aim {
+  const { quarantine } = state;
+  const isSame = target.digest === service.digest;
+  const refreshed: Deployment = isSame ? target : { ...target, digest: service.digest, spec: service.spec };
+  const deployments = state.deployments.map((deployment) => (deployment === target ? refreshed : deployment));
+  const isOver = quarantine !== null && (quarantine.digest !== service.digest || now >= quarantine.until);
+  if (!isOver) return { state: isSame ? state : { ...state, deployments }, events: [] };
+  const released: ServiceState = { ...state, deployments, quarantine: null };
+  // A rollout that was held where it failed is tried again; one that was rolled back is simply over.
+  return state.rollout?.outcome === 'failed' && state.rollout.to === target.number
+    ? begin(released, refreshed, now)
+    : { state: released, events: [] };
+}
+
+function open(state: ServiceState, service: DesiredService, now: number): Aim {
+  const { commit, revision, digest, shapes, configuration, spec, sealed } = service;
+  const number = state.lastDeployment + 1;
+  const deployment: Deployment = {
+    number,
+    commit,
+    revision,
+    digest,
+    shapes,
+    configuration,
+    spec,
+    sealed,
+    at: now,
+  };
+  const superseded: NewEvent[] = isRolling(state)
+    ? [
+        {
+          service: state.service,
+          event: 'rollout-superseded',
+          reason: `deployment ${number} takes its place`,
+          deployment: state.target ?? 0,
+        },
+      ]
+    : [];
+  const opened = {
+    ...state,
+    lastDeployment: number,
+    deployments: [...state.deployments, deployment],
+    quarantine: null,
+    backoff: {},
+  };
+  const begun = begin(opened, deployment, now);
+  return { state: begun.state, events: [...superseded, ...begun.events] };
+}
+
+function begin(state: ServiceState, deployment: Deployment, now: number): Aim {
+  const { number, commit, revision } = deployment;
+  const from = state.good;
+  const event: NewEvent = {
+    service: state.service,
+    event: 'deployment',
+    reason: `deployment ${number} (revision ${revision}) of commit ${commit.slice(0, 8)}${from === null ? '' : `, from deployment ${from}`}`,
+    deployment: number,
+    commit,
+  };
+  const rollout = {
+    from,
+    to: number,
+    commit,
+    startedAt: now,
+    endedAt: null,
+    outcome: 'rolling' as const,
+    reason: '',
+    exits: 0,
+    unready: 0,
+  };
+  return {
+    state: { ...state, target: number, replicas: adopt(state, deployment), rollout },
+    events: [event],
+  };
+}

@@ -1,0 +1,216 @@
+// Judges what has ended and what has taken too long: backoff, liveness, and whether the rollout has failed.
+// The revision is blamed only for what its own processes did; what the world did only delays.
+import type { RolloutPolicy } from '../../schemas/desired.ts';
+import type { NewEvent } from '../../schemas/events.ts';
+import type { Deployment, Replica, ReplicaFailure, Rollout, ServiceState } from '../../schemas/rollout.ts';
+import type { Advance, End } from './advance.ts';
+import { backoffMs, HEALTHY_MS } from './backoff.ts';
+import { adopt, deploymentOf, goodOf, isRolling, isStaying, targetOf } from './deployments.ts';
+import { meetsProbes } from './probes.ts';
+
+/** Exits of candidates that make a rollout fail: one may be bad luck, two a race, three are the revision. */
+export const MAX_EXITS = 3;
+/** Candidates that may run without becoming ready before the rollout fails. */
+export const MAX_UNREADY = 2;
+/** Failed candidates kept for people to look at. */
+export const KEPT_FAILURES = 20;
+
+export interface Judgement {
+  readonly state: ServiceState;
+  readonly events: readonly NewEvent[];
+}
+
+export function judge(before: ServiceState, advance: Advance, now: number): Judgement {
+  const advanced: ServiceState = {
+    ...before,
+    replicas: advance.replicas.map((replica) => tookOver(replica, before)),
+  };
+  const late = overdue(advanced, now);
+  const ends = [...advance.ends, ...late];
+  const stopped = advanced.replicas.map((replica) => stopLate(replica, late));
+  const counted: ServiceState = {
+    ...advanced,
+    replicas: condemn(stopped, advanced),
+    failures: note(before.failures, ends, advance.logs),
+    backoff: backoffAfter(before, ends, now),
+    rollout: before.rollout && count(before, before.rollout, ends),
+  };
+  const events = late.map((end): NewEvent => failedEvent(before, end));
+  const reason = whyFailed(counted);
+  if (reason === null) return { state: counted, events };
+  const failed = failRollout(counted, reason, now);
+  return { state: failed.state, events: [...events, ...failed.events] };
+}
+
+/** Ends a rollout: its candidates are left to `roll`, what it asked for is set aside, the last good deployment is the target again. */
+export function failRollout(state: ServiceState, reason: string, now: number): Judgement {
+  const [target, good] = [targetOf(state), goodOf(state)];
+  if (!target || !state.rollout) return { state, events: [] };
+  const policy = target.spec.policy;
+  const rollback = good !== null && policy.onFailure === 'rollback';
+  const failed: ServiceState = {
+    ...state,
+    rollout: { ...state.rollout, outcome: 'failed', endedAt: now, reason },
+    quarantine: { digest: target.digest, until: now + policy.quarantineMs, reason },
+    target: rollback ? good.number : state.target,
+    backoff: {},
+  };
+  const next = rollback ? `; deployment ${good.number} stays` : '; held where it is';
+  return {
+    state: rollback ? { ...failed, replicas: adopt(failed, good) } : failed,
+    events: [
+      {
+        service: state.service,
+        event: 'rollout-failed',
+        reason: `${reason}${next}`,
+        deployment: target.number,
+      },
+      {
+        service: state.service,
+        event: 'quarantined',
+        reason: quarantineText(policy),
+        deployment: target.number,
+      },
+    ],
+  };
+}
+
+// Private
+
+function quarantineText(policy: RolloutPolicy): string {
+  const hours = Math.round(policy.quarantineMs / 360_000) / 10;
+  return `not tried again until its file, policy or a secret changes, or ${hours} h have passed`;
+}
+
+function whyFailed(state: ServiceState): string | null {
+  const { rollout } = state;
+  // Without a good deployment there is nothing to return to: a first one is tried again for ever, with backoff.
+  if (rollout?.outcome !== 'rolling' || goodOf(state) === null || state.good === state.target) return null;
+  const last = state.failures.at(-1)?.reason ?? '';
+  if (rollout.exits >= MAX_EXITS)
+    return `${rollout.exits} candidates ended before it was done; the last ${last}`;
+  if (rollout.unready >= MAX_UNREADY)
+    return `${rollout.unready} candidates did not become ready; the last: ${last}`;
+  const trial = state.replicas.find((replica) => trialOverdue(replica, state));
+  return trial ? `the new probes did not succeed on ${trial.name}, which serves well by the old ones` : null;
+}
+
+function trialOverdue(replica: Replica, state: ServiceState): boolean {
+  const spec = replica.trial && deploymentOf(state, replica.trial.deployment)?.spec;
+  return !!replica.trial && !!spec && replica.trial.stageMs > spec.policy.readyMs;
+}
+
+/** New probes that have all met their `ready_after` are the ones that count from now on. */
+function tookOver(replica: Replica, state: ServiceState): Replica {
+  const { trial } = replica;
+  const spec = trial && deploymentOf(state, trial.deployment)?.spec;
+  if (!trial || !spec || !meetsProbes(trial.probes, spec, replica.listening)) return replica;
+  return { ...replica, deployment: trial.deployment, probes: trial.probes, trial: null };
+}
+
+function overdue(state: ServiceState, now: number): End[] {
+  return state.replicas.flatMap((replica) => {
+    const policy = deploymentOf(state, replica.deployment)?.spec.policy;
+    const reason = policy && isStaying(replica) ? overdueReason(replica, policy) : null;
+    if (reason === null || reason === undefined) return [];
+    return [{ ...endOf(replica, now), kind: 'unready' as const, reason }];
+  });
+}
+
+function overdueReason(replica: Replica, policy: RolloutPolicy): string | null {
+  const why = replica.detail ? `: ${replica.detail}` : '';
+  if (replica.phase === 'starting' && replica.stageMs >= policy.startMs) {
+    return `did not open its port within ${seconds(policy.startMs)}${why}`;
+  }
+  if (replica.phase === 'probing' && replica.stageMs >= policy.readyMs) {
+    return `did not become ready within ${seconds(policy.readyMs)}${why}`;
+  }
+  return null;
+}
+
+function endOf(replica: Replica, now: number) {
+  const { name, group, shape, deployment, readyAt } = replica;
+  return {
+    replica: name,
+    group,
+    shape,
+    deployment,
+    at: now,
+    log: [],
+    readyMs: readyAt === null ? 0 : now - readyAt,
+  };
+}
+
+function stopLate(replica: Replica, late: readonly End[]): Replica {
+  const end = late.find((candidate) => candidate.replica === replica.name);
+  return end ? { ...replica, phase: 'stopping', stageMs: 0, leaving: end.reason, trial: null } : replica;
+}
+
+/** Marks replicas that have been unready for too long, few at a time: they leave once others serve in their place. */
+function condemn(replicas: readonly Replica[], state: ServiceState): Replica[] {
+  const allowed = (policy: RolloutPolicy) => Math.max(1, policy.unavailable);
+  let condemned = replicas.filter((replica) => replica.phase === 'unready' && replica.leaving !== '').length;
+  return replicas.map((replica) => {
+    const policy = deploymentOf(state, replica.deployment)?.spec.policy;
+    const isDue =
+      policy && replica.phase === 'unready' && replica.leaving === '' && replica.stageMs >= policy.livenessMs;
+    if (!isDue || condemned >= allowed(policy)) return replica;
+    condemned += 1;
+    return { ...replica, leaving: `not ready for ${seconds(policy.livenessMs)}` };
+  });
+}
+
+function note(
+  kept: readonly ReplicaFailure[],
+  ends: readonly End[],
+  logs: Advance['logs'],
+): ReplicaFailure[] {
+  const added = ends.map(({ replica, deployment, at, reason, log }) => ({
+    replica,
+    deployment,
+    at,
+    reason,
+    log,
+  }));
+  const all = [...kept, ...added].slice(-KEPT_FAILURES);
+  return all.map((failure) =>
+    failure.log.length > 0 ? failure : { ...failure, log: logs[failure.replica] ?? [] },
+  );
+}
+
+/** Ends of one pass count as one: replicas that go down together went down for one reason. */
+function backoffAfter(state: ServiceState, ends: readonly End[], now: number): ServiceState['backoff'] {
+  const isGuarded = isRolling(state) && state.good !== null;
+  const groups = Map.groupBy(ends, ({ group }) => group);
+  const next = [...groups].map(([group, mine]) => {
+    const wasHealthy = mine.every((end) => end.readyMs >= HEALTHY_MS || (end.kind === 'lost' && end.readyMs > 0));
+    const failures = wasHealthy ? 1 : (state.backoff[group]?.failures ?? 0) + 1;
+    return [group, { failures, until: now + (wasHealthy ? 0 : backoffMs(failures, isGuarded)) }] as const;
+  });
+  return { ...state.backoff, ...Object.fromEntries(next) };
+}
+
+function count(state: ServiceState, rollout: Rollout, ends: readonly End[]): Rollout {
+  const target: Deployment | null = targetOf(state);
+  const mine = ends.filter((end) => end.deployment === rollout.to && target?.shapes[end.group] === end.shape);
+  return {
+    ...rollout,
+    exits: rollout.exits + mine.filter((end) => end.kind === 'exit').length,
+    unready: rollout.unready + mine.filter((end) => end.kind === 'unready').length,
+  };
+}
+
+function failedEvent(state: ServiceState, end: End): NewEvent {
+  const { replica, deployment } = end;
+  return {
+    service: state.service,
+    event: 'replica-failed',
+    reason: `${replica}: ${end.reason}`,
+    replica,
+    deployment,
+  };
+}
+
+function seconds(ms: number): string {
+  return ms % 60_000 === 0 ? `${ms / 60_000} min` : `${Math.round(ms / 1000)} s`;
+}

@@ -1,0 +1,284 @@
+// One pass of a rolling update, per replica group: what may be created and what may leave now.
+// Old replicas leave only when enough others are ready *and* published; see `mayLeave`.
+import type { Actual } from '../../schemas/actual.ts';
+import type { GroupSpec } from '../../schemas/desired.ts';
+import type { NewEvent } from '../../schemas/events.ts';
+import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
+import { goodOf, groupOf, isCurrent, isEnding, isStaying, targetOf } from './deployments.ts';
+import { place } from './place.ts';
+import { freshProbes } from './probes.ts';
+import { wantedReplicas } from './scale.ts';
+
+export interface Roll {
+  readonly state: ServiceState;
+  readonly events: readonly NewEvent[];
+}
+
+export function roll(state: ServiceState, actual: Actual, now: number): Roll {
+  const target = targetOf(state);
+  if (!target) return endAll(state);
+  const groups = target.spec.groups.reduce(
+    (before: Roll, group) => rollGroup(before, target, group, actual, now),
+    {
+      state,
+      events: [],
+    },
+  );
+  return endRemovedGroups(groups, target, actual);
+}
+
+/** True when `mayLeave` counts on routes that some proxy does not have yet. */
+export function isPublished(state: ServiceState, actual: Actual): boolean {
+  return actual.published >= (state.route?.version ?? 0);
+}
+
+// Private
+
+function rollGroup(before: Roll, target: Deployment, group: GroupSpec, actual: Actual, now: number): Roll {
+  const ended = endNeverReady(before, target, group);
+  const drained = drainSurplus(ended, target, group, actual);
+  return createMissing(drained, target, group, actual, now);
+}
+
+/** Replicas that nobody has ever been served by need no drain: those of another shape, and those beyond the wanted count. */
+function endNeverReady(before: Roll, target: Deployment, group: GroupSpec): Roll {
+  const mine = membersOf(before.state, group.name).filter(
+    (replica) => !replica.everReady && !isEnding(replica),
+  );
+  const current = mine.filter((replica) => isCurrent(replica, target));
+  const served = membersOf(before.state, group.name).filter(
+    (replica) => replica.everReady && isCurrent(replica, target),
+  );
+  const room = Math.max(0, wantedReplicas(group) - served.length);
+  const surplus = current.toSorted(byNumber).slice(room);
+  const outdated = mine.filter((replica) => !isCurrent(replica, target));
+  const ending = new Set([...surplus, ...outdated].map((replica) => replica.name));
+  return leave(
+    before,
+    ending,
+    (replica) => (isCurrent(replica, target) ? 'more than wanted' : 'not of the wanted shape'),
+    'stopping',
+  );
+}
+
+/** Drains outdated, condemned and surplus replicas as far as the ready count allows. */
+function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual: Actual): Roll {
+  if (!isPublished(before.state, actual)) return before;
+  const mine = membersOf(before.state, group.name).filter(
+    (replica) => replica.everReady && !isEnding(replica),
+  );
+  const current = mine.filter((replica) => isCurrent(replica, target));
+  const outdated = mine.filter((replica) => !isCurrent(replica, target));
+  const surplus = current
+    .toSorted(firstToLeave)
+    .slice(0, Math.max(0, current.length - wantedReplicas(group)));
+  const leaving = [...outdated.toSorted(firstToLeave), ...surplus];
+  const chosen = mayLeave(leaving, mine, floorOf(before.state, target, group));
+  return leave(before, new Set(chosen), (replica) => whyLeaving(replica, target), 'draining');
+}
+
+/**
+ * Which of `leaving` may go, in order: a ready one while `floor` others are ready; an unready one while `floor` others
+ * are at least known to have served. It costs no ready replica, but it may come back, and under the panic rule it may
+ * be all there is.
+ */
+function mayLeave(leaving: readonly Replica[], all: readonly Replica[], floor: number): string[] {
+  let serving = all.length;
+  let ready = all.filter((replica) => replica.phase === 'ready').length;
+  const chosen: string[] = [];
+  for (const replica of leaving) {
+    const isReady = replica.phase === 'ready';
+    if ((isReady ? ready : serving) - 1 < floor) continue;
+    serving -= 1;
+    if (isReady) ready -= 1;
+    chosen.push(replica.name);
+  }
+  return chosen;
+}
+
+/** How many replicas of the group must stay ready. */
+export function floorOf(state: ServiceState, target: Deployment, group: GroupSpec): number {
+  return Math.max(0, levelOf(state, target, group) - target.spec.policy.unavailable);
+}
+
+/** How many replicas of the group may be live. */
+export function ceilingOf(state: ServiceState, target: Deployment, group: GroupSpec): number {
+  return levelOf(state, target, group) + target.spec.policy.surge;
+}
+
+/**
+ * The count that surge and floor are reckoned from. Until the new shape has proven itself by one ready replica, the
+ * count of the last good deployment holds as well: a revision that cannot start must not shrink the service either.
+ */
+function levelOf(state: ServiceState, target: Deployment, group: GroupSpec): number {
+  const wanted = wantedReplicas(group);
+  const isProven = membersOf(state, group.name).some(
+    (replica) => isCurrent(replica, target) && replica.phase === 'ready',
+  );
+  const before = groupOf(goodOf(state), group.name);
+  return wanted === 0 || isProven || !before ? wanted : Math.max(wanted, wantedReplicas(before));
+}
+
+function createMissing(
+  before: Roll,
+  target: Deployment,
+  group: GroupSpec,
+  actual: Actual,
+  now: number,
+): Roll {
+  const { state } = before;
+  if (isHeld(state, target) || now < (state.backoff[group.name]?.until ?? 0)) return before;
+  const mine = membersOf(state, group.name);
+  const wanted = wantedReplicas(group);
+  const missing = wanted - mine.filter((replica) => isCurrent(replica, target)).length;
+  const room = ceilingOf(state, target, group) - mine.length;
+  const choice = place(actual.offers[group.name]);
+  if (choice.kind === 'none') return before;
+  const number = Math.max(0, Math.min(missing, room));
+  const created = Array.from({ length: number }, (_, i): Replica => {
+    const n = state.lastReplica + 1 + i;
+    return newReplica(`${state.service}-${n}`, n, group.name, target, choice.offer, now);
+  });
+  return {
+    state: { ...state, lastReplica: state.lastReplica + number, replicas: [...state.replicas, ...created] },
+    events: [...before.events, ...created.map((replica) => createdEvent(state, replica))],
+  };
+}
+
+/** A rollout that failed and is held (`on_failure: hold`) creates nothing more. */
+function isHeld(state: ServiceState, target: Deployment): boolean {
+  return state.rollout?.outcome === 'failed' && state.rollout.to === target.number;
+}
+
+function newReplica(
+  name: string,
+  number: number,
+  group: string,
+  target: Deployment,
+  offer: Replica['offer'],
+  now: number,
+): Replica {
+  return {
+    name,
+    number,
+    group,
+    deployment: target.number,
+    shape: target.shapes[group] ?? '',
+    attempt: 1,
+    phase: 'creating',
+    everReady: false,
+    leaving: '',
+    offer,
+    instance: null,
+    endpoint: null,
+    probes: freshProbes(target.spec),
+    trial: null,
+    stageMs: 0,
+    listening: false,
+    createdAt: now,
+    readyAt: null,
+    tries: 0,
+    retryAt: 0,
+    detail: '',
+  };
+}
+
+/** Replicas of groups the target does not have leave last, when every group it has serves: a renamed group is no outage. */
+function endRemovedGroups(before: Roll, target: Deployment, actual: Actual): Roll {
+  const names = new Set(target.spec.groups.map((group) => group.name));
+  const strays = before.state.replicas.filter((replica) => !names.has(replica.group) && !isEnding(replica));
+  const candidates = new Set(strays.filter((replica) => !replica.everReady).map((replica) => replica.name));
+  const ended = leave(before, candidates, () => 'its group is gone', 'stopping');
+  const serves = target.spec.groups.every(
+    (group) => readyCurrent(before.state, target, group.name) >= wantedReplicas(group),
+  );
+  if (!serves || !isPublished(before.state, actual)) return ended;
+  return leave(
+    ended,
+    new Set(strays.filter((replica) => replica.everReady).map((replica) => replica.name)),
+    () => 'its group is gone',
+    'draining',
+  );
+}
+
+function readyCurrent(state: ServiceState, target: Deployment, group: string): number {
+  return membersOf(state, group).filter((replica) => isCurrent(replica, target) && replica.phase === 'ready')
+    .length;
+}
+
+function endAll(state: ServiceState): Roll {
+  const staying = state.replicas.filter((replica) => !isEnding(replica));
+  const served = new Set(staying.filter((replica) => replica.everReady).map((replica) => replica.name));
+  const others = new Set(staying.filter((replica) => !replica.everReady).map((replica) => replica.name));
+  const why = () => 'the service is removed';
+  return leave(leave({ state, events: [] }, served, why, 'draining'), others, why, 'stopping');
+}
+
+function leave(
+  before: Roll,
+  names: ReadonlySet<string>,
+  why: (replica: Replica) => string,
+  phase: 'draining' | 'stopping',
+): Roll {
+  if (names.size === 0) return before;
+  const events: NewEvent[] = [];
+  const replicas = before.state.replicas.map((replica): Replica => {
+    if (!names.has(replica.name)) return replica;
+    const leaving = replica.leaving || why(replica);
+    events.push(leavingEvent(before.state, replica, leaving, phase));
+    return { ...replica, phase, leaving, stageMs: 0, trial: null, detail: '' };
+  });
+  return { state: { ...before.state, replicas }, events: [...before.events, ...events] };
+}
+
+function whyLeaving(replica: Replica, target: Deployment): string {
+  if (replica.leaving) return replica.leaving;
+  return target.shapes[replica.group] === replica.shape
+    ? 'more than wanted'
+    : `replaced by deployment ${target.number}`;
+}
+
+function leavingEvent(state: ServiceState, replica: Replica, leaving: string, phase: string): NewEvent {
+  const reason = `${replica.name} ${phase === 'draining' ? 'takes no new requests' : 'is stopped'}: ${leaving}`;
+  return {
+    service: state.service,
+    event: 'replica-draining',
+    reason,
+    replica: replica.name,
+    deployment: replica.deployment,
+  };
+}
+
+function createdEvent(state: ServiceState, replica: Replica): NewEvent {
+  const { name, deployment, offer } = replica;
+  const reason = `${name} on ${offer.backend} (${offer.region}) for deployment ${deployment}`;
+  return { service: state.service, event: 'replica-created', reason, replica: name, deployment };
+}
+
+function membersOf(state: ServiceState, group: string): Replica[] {
+  return state.replicas.filter((replica) => replica.group === group);
+}
+
+/** Unready before ready, then the highest number. */
+function firstToLeave(a: Replica, b: Replica): number {
+  return Number(a.phase === 'ready') - Number(b.phase === 'ready') || b.number - a.number;
+}
+
+function byNumber(a: Replica, b: Replica): number {
+  return a.number - b.number;
+}
+
+/** Groups that lack a replica of `shapes`, and so need offers before `roll` can create one. */
+export function groupsToPlace(
+  state: ServiceState | null,
+  wish: Pick<Deployment, 'spec' | 'shapes'>,
+): string[] {
+  const lacks = (group: GroupSpec) => {
+    const made = state?.replicas.filter(
+      (replica) =>
+        replica.group === group.name && isStaying(replica) && replica.shape === wish.shapes[group.name],
+    );
+    return (made?.length ?? 0) < wantedReplicas(group);
+  };
+  return wish.spec.groups.filter(lacks).map((group) => group.name);
+}

@@ -1,0 +1,36 @@
+// What proxies may send a service's requests to. Only replicas that were ready, and never nobody because of probes.
+import type { ServiceSpec } from '../../schemas/desired.ts';
+import { canonical } from '../../schemas/json.ts';
+import type { Replica } from '../../schemas/rollout.ts';
+import type { RouteReplica, ServiceRoute } from '../../schemas/routes.ts';
+
+/** The route of a service now; the same version as `previous` when nothing changed. */
+export function routeOf(
+  project: string,
+  spec: ServiceSpec,
+  replicas: readonly Replica[],
+  previous: ServiceRoute | null,
+): ServiceRoute {
+  const route = {
+    project,
+    service: spec.name,
+    auth: spec.auth,
+    stripPrefix: spec.stripPrefix,
+    model: spec.model && { name: spec.model.name, format: spec.model.format, prefix: spec.model.prefix },
+    replicas: routable(replicas),
+  };
+  if (previous && canonical({ ...previous, version: 0 }) === canonical({ ...route, version: 0 }))
+    return previous;
+  return { ...route, version: (previous?.version ?? 0) + 1 };
+}
+
+/** Ready replicas; when there are none, those that once were and still accept connections (the panic rule). */
+function routable(replicas: readonly Replica[]): RouteReplica[] {
+  const ready = replicas.filter((replica) => replica.phase === 'ready');
+  const chosen = ready.length > 0 ? ready : replicas.filter(acceptsConnections);
+  return chosen.flatMap(({ name, group, endpoint }) => (endpoint ? [{ name, group, endpoint }] : []));
+}
+
+function acceptsConnections(replica: Replica): boolean {
+  return replica.phase === 'unready' && replica.everReady && replica.listening;
+}

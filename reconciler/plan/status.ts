@@ -1,0 +1,52 @@
+// One word for how a service is.
+import type { DesiredRecord } from '../../schemas/desired.ts';
+import type { Deployment, ServiceState, ServiceStatus } from '../../schemas/rollout.ts';
+import { goodOf, isCurrent, isRolling, targetOf } from './deployments.ts';
+import { MAX_EXITS, MAX_UNREADY } from './judge.ts';
+import { wantedReplicas } from './scale.ts';
+
+/**
+ * invalid: its file has errors (the last good deployment, if any, goes on serving) · starting, rolling: on the way ·
+ * running: as asked · degraded: serves, but not what or not as much as was asked · failed: does not serve.
+ */
+export function statusWord(state: ServiceState, desired: DesiredRecord | null): ServiceStatus {
+  if (desired === null || desired.removed) return 'removing';
+  if (desired.problems.some((problem) => problem.severity === 'error')) return 'invalid';
+  const target = targetOf(state);
+  if (!target) return 'starting';
+  if (wantedTotal(target) === 0 && state.replicas.length === 0) return 'scaled-to-zero';
+  if (isRolling(state)) return rollingWord(state);
+  if (servesAsAsked(state, target) && !isSetBack(state, desired)) return 'running';
+  return state.replicas.some((replica) => replica.phase === 'ready') ? 'degraded' : 'failed';
+}
+
+export function wantedTotal(target: Deployment): number {
+  return target.spec.groups.reduce((sum, group) => sum + wantedReplicas(group), 0);
+}
+
+/** Every group has its wanted number of ready replicas of the wanted shape. */
+export function servesAsAsked(state: ServiceState, target: Deployment): boolean {
+  return target.spec.groups.every((group) => {
+    const mine = state.replicas.filter(
+      (replica) => replica.group === group.name && isCurrent(replica, target),
+    );
+    return mine.filter((replica) => replica.phase === 'ready').length >= wantedReplicas(group);
+  });
+}
+
+// Private
+
+function rollingWord(state: ServiceState): ServiceStatus {
+  if (goodOf(state)) return 'rolling';
+  const { exits = 0, unready = 0 } = state.rollout ?? {};
+  return exits >= MAX_EXITS || unready >= MAX_UNREADY ? 'failed' : 'starting';
+}
+
+/** What runs is not what the file asks for, because its rollout failed. */
+function isSetBack(state: ServiceState, desired: DesiredRecord): boolean {
+  const target = targetOf(state);
+  return (
+    state.rollout?.outcome === 'failed' &&
+    (state.quarantine !== null || desired.service?.revision !== target?.revision)
+  );
+}

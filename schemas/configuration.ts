@@ -1,0 +1,120 @@
+// One configuration file: which type it is, what it says in normal form, and everything that is wrong with it.
+import { z } from 'zod';
+import { type Field, field, readText, wrong } from './fields.ts';
+import { locate, type Remark, readDocument } from './findings.ts';
+import type { JsonObject } from './json.ts';
+import { devEnvironment, task } from './other-runs.ts';
+import { alternatives, closest, type Finding, inOrder, type Path, type Position, shown } from './problems.ts';
+import { profilesFile } from './profiles.ts';
+import { pruneObject } from './prune.ts';
+import { NAME } from './run.ts';
+import { normalService, type Service, service } from './service.ts';
+import { fleet, gateway, volume } from './surroundings.ts';
+import { warningsOf } from './warnings.ts';
+import { isMapping, parseYaml, placeOf, type Yaml, type YamlDocument } from './yaml.ts';
+
+export const TYPES = ['service', 'fleet', 'volume', 'gateway', 'task', 'dev-environment', 'preset'] as const;
+
+export interface Configuration {
+  /** null where the file does not say it; `profiles` for a list of profiles. */
+  readonly type: string | null;
+  /** As written in the file; null when it is not. */
+  readonly name: string | null;
+  /** Normal form: every spelling written out, defaults filled in, members without a value left out. */
+  readonly configuration: JsonObject | null;
+  /** What was read, where it is a service without mistakes. */
+  readonly service: Service | null;
+  readonly findings: readonly Finding[];
+  /** Where the value at a path (`probes[0].url`, `env.TOKEN`) is written, or the nearest thing that holds it. */
+  readonly locate: (path: string) => Position;
+}
+
+export function parseConfiguration(text: string): Configuration {
+  const document = parseYaml(text);
+  const type = typeOf(document);
+  const written = isMapping(document.value) ? readText(document.value.name ?? null) : null;
+  const name = typeof written === 'string' ? written : null;
+  const locateText = (path: string): Position => {
+    const { line, column } = placeOf(document.place, pathSteps(path, document.value)).place;
+    return { line, column };
+  };
+  const unread = {
+    type,
+    name,
+    configuration: null,
+    service: null,
+    findings: document.findings,
+    locate: locateText,
+  };
+  if (document.value === undefined) return unread;
+  const read = readDocument<object>(document, type === null ? withoutType : SCHEMAS[type]);
+  const asService = type === 'service' && read.data !== undefined ? (read.data as Service) : null;
+  const normal = asService === null ? read.data : normalService(asService);
+  const configuration = normal === undefined ? null : pruneObject(normal);
+  const remarks = asService === null ? [] : warningsOf(asService);
+  return {
+    ...unread,
+    configuration,
+    service: asService,
+    findings: inOrder([
+      ...document.findings,
+      ...read.findings,
+      ...nameFindings(document, name),
+      ...remarks.map((remark) => locate(remark, document.place, 'warning')),
+    ]),
+  };
+}
+
+/** What is wrong with a name that a file was given, or was derived from its path. */
+export function nameRemark(name: string): Remark | null {
+  if (NAME.test(name)) return null;
+  return {
+    path: ['name'],
+    message: `${shown(name)} is not a name`,
+    fix: 'Use 2 to 41 lower-case letters, digits and `-`, beginning with a letter.',
+  };
+}
+
+// Private
+
+/** `a.b[0]` as steps. A variable is found in either form of `env`. */
+function pathSteps(path: string, root: Yaml | undefined): Path {
+  const steps = [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([word, index]) =>
+    index === undefined ? word : Number(index),
+  );
+  const env = isMapping(root) ? root.env : undefined;
+  if (steps[0] !== 'env' || !Array.isArray(env)) return steps;
+  return ['env', env.findIndex((item) => typeof item === 'string' && item.split('=')[0] === steps[1])];
+}
+
+const SCHEMAS: { readonly [type in (typeof TYPES)[number] | 'profiles']: Field<object> } = {
+  service,
+  fleet,
+  volume,
+  gateway,
+  task,
+  'dev-environment': devEnvironment,
+  // An experiment of dstack's: recognised, so that a folder that has one is not wrong.
+  preset: z.looseObject({}),
+  profiles: profilesFile,
+};
+
+function typeOf({ value }: YamlDocument): keyof typeof SCHEMAS | null {
+  if (!isMapping(value)) return null;
+  if (value.type === undefined && 'profiles' in value) return 'profiles';
+  return TYPES.find((type) => type === value.type) ?? null;
+}
+
+const withoutType: Field<object> = z.looseObject({
+  type: field((value) => {
+    const near = typeof value === 'string' ? closest(value, TYPES) : null;
+    const fix = near === null ? `Write ${alternatives(TYPES)}.` : `Did you mean \`${near}\`?`;
+    return wrong(`${typeof value === 'string' ? shown(value) : 'this'} is not a type of configuration`, fix);
+  }),
+});
+
+function nameFindings(document: YamlDocument, name: string | null): Finding[] {
+  const remark = name === null ? null : nameRemark(name);
+  if (remark === null || placeOf(document.place, ['name']).known.length === 0) return [];
+  return [locate(remark, document.place, 'error')];
+}

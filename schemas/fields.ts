@@ -1,0 +1,282 @@
+// The words schemas are written in: zod types whose every mistake carries a message and a fix in the user's words.
+// A field that is wrong yields undefined, so that rules over the whole still run and all is said at once.
+import { z } from 'zod';
+import { numberText } from './grammar/scalars.ts';
+import { alternatives, closest, shown } from './problems.ts';
+import { parseDuration, parseInteger, parseNumber } from './units.ts';
+import { isMapping, type Yaml } from './yaml.ts';
+
+/** What a reader gives instead of a value. Marked by a symbol, which no document can hold. */
+export interface Wrong {
+  readonly [WRONG]: true;
+  readonly message: string;
+  readonly fix: string;
+}
+
+const WRONG = Symbol('wrong');
+
+export type Field<T> = z.ZodType<T, unknown>;
+export type Read<T> = (value: Yaml) => T | Wrong;
+/** Reports a mistake at `path` below the value that a rule looks at. */
+export type Say = (path: readonly (string | number)[], message: string, fix: string) => void;
+
+export function wrong(message: string, fix: string): Wrong {
+  return { [WRONG]: true, message, fix };
+}
+
+export function isWrong(value: unknown): value is Wrong {
+  return value !== null && typeof value === 'object' && WRONG in value;
+}
+
+/** A value read by hand. */
+export function field<T>(read: Read<T>): Field<T> {
+  return reading((value, say) => {
+    const result = read(value);
+    if (!isWrong(result)) return result;
+    say([], result.message, result.fix);
+    return undefined;
+  });
+}
+
+/** A value read by hand of which several things may be wrong at once; undefined when it is of no use. */
+export function reading<T>(read: (value: Yaml, say: Say) => T | undefined): Field<T> {
+  return z.unknown().transform((value, context) => {
+    const say: Say = (path, message, fix) => {
+      context.addIssue({ ...issueOf(wrong(message, fix)), path: [...path] });
+    };
+    if (!isAbsent(value)) return read(value as Yaml, say) as T;
+    const { message, fix } = absent(value);
+    say([], message, fix);
+    return undefined as T;
+  });
+}
+
+/** A value that has a short spelling: `expand` writes it out, then `schema` reads it. */
+export function shorthand<T>(expand: (value: Yaml) => Yaml | Wrong, schema: Field<T>): Field<T> {
+  return field(expand).pipe(schema as z.ZodType<T, Yaml>);
+}
+
+/** A value whose schema depends on what it looks like. */
+export function choose<T>(pick: (value: Yaml) => Field<T> | Wrong): Field<T> {
+  return z.unknown().transform((value, context) => {
+    const schema = isAbsent(value) ? absent(value) : pick(value as Yaml);
+    if (isWrong(schema)) {
+      context.addIssue(issueOf(schema));
+      return undefined as T;
+    }
+    const result = schema.safeParse(value);
+    for (const issue of result.error?.issues ?? []) context.issues.push({ ...issue, input: value } as never);
+    return result.data as T;
+  });
+}
+
+/** A mapping with exactly these keys. */
+export function object<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> {
+  const known = Object.keys(shape).join(' ');
+  // The message of an unknown key is the list of known ones: `findings.ts` makes the sentence.
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined),
+  });
+}
+
+/** A mapping with a schema per value of one of its keys. */
+export function byTag<T>(tag: string, schemas: { readonly [value: string]: Field<T> }): Field<T> {
+  const names = Object.keys(schemas);
+  return choose((value) => {
+    if (!isMapping(value))
+      return wrong(`a mapping is expected, not ${describe(value)}`, `Give it \`${tag}\`.`);
+    const chosen = value[tag];
+    const schema = typeof chosen === 'string' && Object.hasOwn(schemas, chosen) ? schemas[chosen] : undefined;
+    if (schema !== undefined) return schema;
+    const message = chosen === undefined ? `\`${tag}\` is missing` : `\`${tag}\` is ${describe(chosen)}`;
+    return wrong(message, `Set \`${tag}\` to ${alternatives(names)}.`);
+  });
+}
+
+/** Adds rules over a whole mapping; they run even where parts of it are wrong (those are undefined). */
+export function withRules<T>(schema: Field<T>, rules: (value: Partial<T>, say: Say) => void): Field<T> {
+  const check = z.check<T>((payload) => {
+    // zod leaves what has the wrong type as it found it; the value is of no use to anybody else then.
+    for (const issue of payload.issues)
+      if (issue.code === 'invalid_type') erase(payload.value, issue.path ?? []);
+    rules(payload.value as Partial<T>, (path, message, fix) => {
+      payload.issues.push({ ...issueOf(wrong(message, fix)), path: [...path], input: payload.value });
+    });
+  });
+  check._zod.def.when = ({ value }) => isMapping(value);
+  return (schema as z.ZodType<T, unknown>).check(check);
+}
+
+// Scalars
+
+/** Text; numbers become text, as in the rest of the configuration language. */
+export const text: Field<string> = field(readText);
+
+export function textWhere(read: (value: string) => string | Wrong): Field<string> {
+  return field((value) => {
+    const result = readText(value);
+    return isWrong(result) ? result : read(result);
+  });
+}
+
+export function matching(pattern: RegExp, what: string, fix: string): Field<string> {
+  return textWhere((value) => (pattern.test(value) ? value : wrong(`${shown(value)} is not ${what}`, fix)));
+}
+
+export function sized(min: number, max: number): Field<string> {
+  return textWhere((value) => {
+    const length = [...value].length;
+    if (length >= min && length <= max) return value;
+    if (length < min) return wrong('this is empty', 'Write at least one character, or remove it.');
+    return wrong(`this has ${length} characters; at most ${max} are allowed`, 'Make it shorter.');
+  });
+}
+
+export const bool: Field<boolean> = field(readBool);
+
+export function integer(min: number, max: number): Field<number> {
+  return field((value) => {
+    const read = readInteger(value);
+    if (read === undefined)
+      return wrong(`${describe(value)} is not a whole number`, `Write ${span(min, max)}.`);
+    return inSpan(read, min, max);
+  });
+}
+
+export function number(min: number, max: number): Field<number> {
+  return field((value) => {
+    const read = readNumber(value);
+    if (read === undefined) return wrong(`${describe(value)} is not a number`, `Write ${span(min, max)}.`);
+    return inSpan(read, min, max);
+  });
+}
+
+export const positive: Field<number> = field((value) => {
+  const read = readNumber(value);
+  if (read !== undefined && read > 0) return read;
+  return wrong(`${describe(value)} is not a number above 0`, 'Write a number above 0.');
+});
+
+export function choice<const V extends string>(values: readonly V[]): Field<V> {
+  return field((value) => {
+    const found = values.find((candidate) => candidate === value);
+    if (found !== undefined) return found;
+    const near = typeof value === 'string' ? closest(value, values) : null;
+    if (near !== null) return wrong(`${describe(value)} is not known`, `Did you mean \`${near}\`?`);
+    return wrong(
+      `${describe(value)} is not one of ${alternatives(values)}`,
+      `Write ${alternatives(values)}.`,
+    );
+  });
+}
+
+/** Seconds. */
+export const duration: Field<number> = field(readDuration);
+
+/** Seconds or `off`; `true` means unset. */
+export const offDuration: Field<number | 'off' | undefined> = field((value) => {
+  if (value === 'off' || value === false) return 'off';
+  if (value === true) return undefined;
+  const read = readDuration(value);
+  if (typeof read !== 'number' || read >= 0) return read;
+  return wrong('a duration cannot be negative', 'Write `off` for no limit.');
+});
+
+/** Seconds, negative for `off`; `true` means unset. */
+export const idleDuration: Field<number | undefined> = field((value) => {
+  if (value === 'off' || value === false) return -1;
+  return value === true ? undefined : readDuration(value);
+});
+
+// Readers, for schemas that need them bare
+
+export function readText(value: Yaml): string | Wrong {
+  if (typeof value === 'string') {
+    return value.includes('\0') ? wrong('there is a NUL character in it', 'Remove it.') : value;
+  }
+  if (typeof value === 'bigint' || typeof value === 'number') return numberText(value);
+  const quotes = typeof value === 'boolean' || value instanceof Date;
+  return wrong(`text is expected, not ${describe(value)}`, quotes ? 'Put it in quotes.' : 'Write text.');
+}
+
+export function readBool(value: Yaml): boolean | Wrong {
+  if (typeof value === 'boolean') return value;
+  if (value === 0 || value === 0n) return false;
+  if (value === 1 || value === 1n) return true;
+  const word = typeof value === 'string' ? value.toLowerCase() : '';
+  if (['true', 't', 'yes', 'y', 'on', '1'].includes(word)) return true;
+  if (['false', 'f', 'no', 'n', 'off', '0'].includes(word)) return false;
+  return wrong(`${describe(value)} is neither true nor false`, 'Write `true` or `false`.');
+}
+
+export function readInteger(value: Yaml): number | undefined {
+  const read = typeof value === 'string' ? parseInteger(value.replace(/\.0*$/, '')) : readNumber(value);
+  return read !== undefined && Number.isInteger(read) ? read : undefined;
+}
+
+/** Numbers, text that is one, and (as the configuration language has it) true as 1. */
+export function readNumber(value: Yaml): number | undefined {
+  if (typeof value === 'boolean') return Number(value);
+  if (typeof value === 'string') return parseNumber(value);
+  if (typeof value !== 'bigint' && typeof value !== 'number') return undefined;
+  return Number.isFinite(Number(value)) ? Number(value) : undefined;
+}
+
+export function readDuration(value: Yaml): number | Wrong {
+  const read = typeof value === 'string' ? parseDuration(value) : readNumber(value);
+  if (read !== undefined) return Math.trunc(read);
+  return wrong(
+    `${describe(value)} is not a duration`,
+    'Write a whole number and a unit (s, m, h, d, w), for example `90s` or `1h30m`.',
+  );
+}
+
+/** A value as it may stand in a sentence. */
+export function describe(value: Yaml | undefined): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'empty';
+  if (typeof value === 'string') return value === '' ? 'an empty text' : shown(value);
+  if (value instanceof Date) return 'a date';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  return `\`${typeof value === 'boolean' ? value : numberText(value as bigint | number)}\``;
+}
+
+// Private
+
+function erase(value: unknown, path: readonly PropertyKey[]): void {
+  const [step, ...rest] = path;
+  if (step === undefined || value === null || typeof value !== 'object') return;
+  if (rest.length > 0) erase(Reflect.get(value, step), rest);
+  else Reflect.set(value, step, undefined);
+}
+
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+function absent(value: null | undefined): Wrong {
+  return value === null
+    ? wrong('this is empty', 'Give it a value, or remove the line.')
+    : wrong(MISSING, 'Add it.');
+}
+
+/** `findings.ts` says which key is missing. */
+export const MISSING = 'is missing';
+
+function issueOf({ message, fix }: Wrong): { code: 'custom'; message: string; params: { fix: string } } {
+  return { code: 'custom', message, params: { fix } };
+}
+
+function inSpan(value: number, min: number, max: number): number | Wrong {
+  if (value >= min && value <= max) return value;
+  return wrong(
+    `\`${value}\` is ${value < min ? 'below' : 'above'} ${value < min ? min : max}`,
+    `Write ${span(min, max)}.`,
+  );
+}
+
+function span(min: number, max: number): string {
+  if (min === Number.NEGATIVE_INFINITY) return 'a number';
+  return max >= Number.MAX_SAFE_INTEGER ? `a number from ${min} up` : `a number from ${min} to ${max}`;
+}

@@ -1,0 +1,61 @@
+// Environment variables, as a list of `NAME=value` and `NAME`, or as a mapping.
+import { describe, isWrong, reading, readText, type Say } from '../fields.ts';
+import { shown } from '../problems.ts';
+import { isMapping, type Yaml } from '../yaml.ts';
+
+/** A name without value: the server's `secrets` must have it. */
+export interface NoValue {
+  readonly key: string;
+}
+
+export type Env = { readonly [name: string]: string | NoValue };
+
+export const env = reading<Env>((value, say) => {
+  if (Array.isArray(value)) return fromList(value, say);
+  if (isMapping(value)) return fromMapping(value, say);
+  say(
+    [],
+    `variables are expected, not ${describe(value)}`,
+    'Write `NAME: value` lines, or a list of `NAME=value`.',
+  );
+  return undefined;
+});
+
+// Private
+
+function fromList(items: readonly Yaml[], say: Say): Env {
+  const found = new Map<string, string | NoValue>();
+  for (const [index, item] of items.entries()) {
+    const parts = typeof item === 'string' ? /^([a-zA-Z_][a-zA-Z0-9_]*)(?:=([^\n]*))?$/.exec(item) : null;
+    const [, name, value] = parts ?? [];
+    if (name === undefined || name === '__proto__') {
+      // The value may be a secret: only what comes before `=` is shown.
+      const seen = typeof item === 'string' ? shown(item.split('=')[0] ?? '') : describe(item);
+      say([index], `${seen} is not a variable`, 'Write `NAME=value` or `NAME`, on one line.');
+    } else if (found.has(name)) say([index], `${shown(name)} is given twice`, 'Remove one of the two.');
+    else if (value?.includes('\0')) say([index], 'there is a NUL character in it', 'Remove it.');
+    else found.set(name, value ?? { key: name });
+  }
+  return Object.fromEntries(found);
+}
+
+function fromMapping(members: { readonly [name: string]: Yaml }, say: Say): Env {
+  const found: [string, string | NoValue][] = [];
+  for (const [name, value] of Object.entries(members)) {
+    if (name === '' || name.includes('=')) {
+      say([name], `${shown(name)} cannot be the name of a variable`, 'Use letters, digits and `_`.');
+    } else if (isMapping(value) && Object.keys(value).length === 1 && typeof value.key === 'string') {
+      found.push([name, { key: value.key }]);
+    } else {
+      const text = value === null ? undefined : readText(value);
+      if (text === undefined) say([name], `${shown(name)} has no value`, noValueFix(name));
+      else if (isWrong(text)) say([name], text.message, text.fix);
+      else found.push([name, text]);
+    }
+  }
+  return Object.fromEntries(found);
+}
+
+function noValueFix(name: string): string {
+  return `Write \`${name}: ""\` for an empty one; use the list form \`- ${name}\` to take it from the server's secrets.`;
+}

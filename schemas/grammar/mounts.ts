@@ -1,0 +1,127 @@
+// What is put into a replica: volumes, files and repositories, each with its short spelling.
+import { z } from 'zod';
+import {
+  bool,
+  choice,
+  choose,
+  describe,
+  type Field,
+  isWrong,
+  object,
+  shorthand,
+  text,
+  textWhere,
+  type Wrong,
+  withRules,
+  wrong,
+} from '../fields.ts';
+import { shown } from '../problems.ts';
+import { isMapping, type Yaml } from '../yaml.ts';
+
+export type VolumeMount =
+  | { readonly name: string | string[]; readonly path: string }
+  | { readonly instance_path: string; readonly path: string; readonly optional: boolean };
+
+/** An absolute path without `..`, spelled the one way. */
+const mountPath: Field<string> = textWhere((value) => {
+  if (!value.startsWith('/')) return wrong(`${shown(value)} is not an absolute path`, 'Begin it with `/`.');
+  const parts = value.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..'))
+    return wrong(`${shown(value)} leaves its folder with \`..\``, 'Write the path without it.');
+  return `/${parts.join('/')}`;
+});
+
+const volumeName: Field<string | string[]> = choose(
+  (value): Field<string | string[]> => (Array.isArray(value) ? z.array(text) : text),
+);
+
+const networkVolume = object({ name: volumeName, path: mountPath });
+const instanceVolume = object({ instance_path: mountPath, path: mountPath, optional: bool.default(false) });
+
+export const volumeMount: Field<VolumeMount> = choose((value): Field<VolumeMount> | Wrong => {
+  const expanded = expandVolume(value);
+  if (isWrong(expanded)) return expanded;
+  const schema: Field<VolumeMount> =
+    isMapping(expanded) && 'instance_path' in expanded ? instanceVolume : networkVolume;
+  return shorthand(() => expanded, schema);
+});
+
+export const fileMount = shorthand(
+  expandFile,
+  object({
+    local_path: text,
+    path: textWhere((value) =>
+      /^(?:[a-z]:[\\/]|[\\/]{2}[^\\/]+[\\/]+[^\\/])/i.test(value)
+        ? wrong(`${shown(value)} is a Windows path`, 'Write the Unix path inside the container.')
+        : value,
+    ),
+  }),
+);
+
+const repoShape = object({
+  local_path: text.nullish(),
+  url: text.nullish(),
+  branch: text.nullish(),
+  hash: text.nullish(),
+  path: textWhere((value) =>
+    /^~[^/]/.test(value)
+      ? wrong(`${shown(value)} names another user's home`, 'Use `~/` or an absolute path.')
+      : value,
+  ).default('.'),
+  if_exists: choice(['error', 'skip']).default('error'),
+});
+
+export const repoMount = shorthand(
+  expandRepo,
+  withRules(repoShape as Field<z.output<typeof repoShape>>, ({ local_path, url }, say) => {
+    if (local_path && url)
+      say(['url'], '`local_path` and `url` exclude each other', 'Remove one of the two.');
+    if (!local_path && !url) say([], 'a repository needs `local_path` or `url`', 'Add one of the two.');
+  }),
+);
+
+// Private
+
+function expandVolume(value: Yaml): Yaml | Wrong {
+  if (typeof value !== 'string') return value;
+  const [source, path, ...rest] = value.split(':');
+  if (source === undefined || path === undefined || rest.length > 0) {
+    return wrong(`${shown(value)} is not a volume`, 'Write `name:/path` or `/path/on/the/instance:/path`.');
+  }
+  return source.includes('/') ? { instance_path: source, path } : { name: source, path };
+}
+
+function expandFile(value: Yaml): Yaml | Wrong {
+  if (typeof value !== 'string') return mappingOr(value, 'a file');
+  const parts = splitPaths(value);
+  const [local, path = local] = parts;
+  if (local === undefined || path === undefined || parts.length > 2) {
+    return wrong(`${shown(value)} has too many parts`, 'Write `path` or `path:path/in/the/container`.');
+  }
+  return { local_path: local, path };
+}
+
+function expandRepo(value: Yaml): Yaml | Wrong {
+  if (typeof value !== 'string') return mappingOr(value, 'a repository');
+  const [first = '', second = '', ...others] = value.split(':');
+  const isUrl = value.includes(':') && (first.includes('@') || second.startsWith('//'));
+  const parts = isUrl ? [`${first}:${second}`, ...others] : splitPaths(value);
+  if (parts.length > 2)
+    return wrong(`${shown(value)} has too many parts`, 'Use the long form, with `url` and `path`.');
+  const path = parts.length === 2 ? { path: parts[1] ?? '' } : {};
+  return isUrl ? { url: parts[0] ?? '', ...path } : { local_path: parts[0] ?? '', ...path };
+}
+
+/** Splits at colons, but not behind a Windows drive. */
+function splitPaths(value: string): string[] {
+  const parts = value.split(':');
+  const [drive = '', behind = ''] = parts;
+  if (!/^[a-z]$/i.test(drive) || !/^[\\/]/.test(behind)) return parts;
+  return [`${drive}:${behind}`, ...parts.slice(2)];
+}
+
+function mappingOr(value: Yaml, what: string): Yaml | Wrong {
+  return isMapping(value)
+    ? value
+    : wrong(`${what} is expected, not ${describe(value)}`, 'Write text or a mapping.');
+}

@@ -1,0 +1,40 @@
+// Ports: a number, `local:container`, or a mapping. Only the container's side means something to a service.
+import { choose, describe, type Field, integer, object, readInteger, shorthand, wrong } from '../fields.ts';
+import { isMapping, type Yaml } from '../yaml.ts';
+
+export interface PortMapping {
+  readonly local_port?: number | null | undefined;
+  readonly container_port: number;
+}
+
+/** A service's port; its local side is 80 where only one number is given. */
+export const servicePort: Field<PortMapping> = portField(() => 80n, /^(\d+):(\d+)$/, '`8000`');
+
+/** A port of a task; its local side is the same where only one number is given, any where it is `*`. */
+export const taskPort: Field<PortMapping> = portField(
+  (port) => port,
+  /^(\d+|\*):(\d+)$/,
+  '`8000` or `80:8000`',
+);
+
+// Private
+
+function portField(localOf: (port: bigint) => bigint, pair: RegExp, examples: string): Field<PortMapping> {
+  const port = integer(1, 65_535);
+  const mapping: Field<PortMapping> = object({ local_port: port.nullish(), container_port: port });
+  const short = shorthand(
+    (value) => expand(value) ?? wrong(`${describe(value)} is not a port`, fix),
+    mapping,
+  );
+  const fix = `Write ${examples}.`;
+
+  function expand(value: Yaml): Yaml | undefined {
+    const alone = readInteger(value);
+    if (alone !== undefined) return { local_port: localOf(BigInt(alone)), container_port: BigInt(alone) };
+    const [, local, container] = (typeof value === 'string' ? pair.exec(value) : null) ?? [];
+    if (local === undefined || container === undefined) return undefined;
+    return { local_port: local === '*' ? null : local, container_port: container };
+  }
+
+  return choose((value) => (isMapping(value) ? mapping : short));
+}

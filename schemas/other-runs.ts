@@ -1,0 +1,114 @@
+// `type: task` and `type: dev-environment`: read and checked like services, but not reconciled.
+import { z } from 'zod';
+import {
+  choice,
+  type Field,
+  integer,
+  matching,
+  object,
+  offDuration,
+  type Say,
+  text,
+  withRules,
+} from './fields.ts';
+import { taskPort } from './grammar/ports.ts';
+import { shown } from './problems.ts';
+import { DEFAULT_RESOURCES, resources } from './resources.ts';
+import { commands, GROUP_NAME, imageSourceRules, machineRules, repoRules, runShape } from './run.ts';
+
+const ports = z.array(taskPort);
+const nodeCount = integer(1, Number.MAX_SAFE_INTEGER);
+
+const nodeGroup = object({
+  name: matching(GROUP_NAME, 'a group name', 'Use at most 40 lower-case letters, digits and `-`.').nullish(),
+  nodes: nodeCount.default(1),
+  resources: resources.default(DEFAULT_RESOURCES),
+  commands: commands.default([]),
+  ports: ports.default([]),
+});
+
+type NodeGroup = z.output<typeof nodeGroup>;
+
+const taskShape = object({
+  ...runShape,
+  type: choice(['task']),
+  commands: commands.default([]),
+  ports: ports.default([]),
+  nodes: nodeCount.nullish(),
+  groups: z
+    .array(nodeGroup)
+    .transform((list) => list.map((group, index) => ({ ...group, name: group?.name ?? String(index) })))
+    .nullish(),
+});
+
+type Task = z.output<typeof taskShape>;
+
+export const task: Field<Task> = withRules(taskShape as Field<Task>, (value, say) => {
+  imageSourceRules(value, say);
+  repoRules(value.repos, say);
+  if (value.groups) return groupRules(value, value.groups, say);
+  if (!value.commands?.length && !value.image)
+    say([], 'a task needs `commands` or `image`', 'Add what is to be run.');
+  machineRules(value, say);
+});
+
+const environmentShape = object({
+  ...runShape,
+  type: choice(['dev-environment']),
+  ports: ports.default([]),
+  ide: choice(['vscode', 'cursor', 'windsurf', 'zed']).nullish(),
+  version: text.nullish(),
+  init: commands.default([]),
+  inactivity_duration: offDuration.transform((value) => (value === 'off' ? undefined : value)).nullish(),
+});
+
+type Environment = z.output<typeof environmentShape>;
+
+export const devEnvironment: Field<Environment> = withRules(
+  environmentShape as Field<Environment>,
+  (value, say) => {
+    imageSourceRules(value, say);
+    repoRules(value.repos, say);
+    machineRules(value, say);
+    const { entrypoint, dstack, inactivity_duration: inactivity, version, ide } = value;
+    if (entrypoint != null) say(['entrypoint'], 'a dev environment has no `entrypoint`', 'Remove it.');
+    if (dstack && inactivity != null) {
+      say(['inactivity_duration'], '`dstack: true` counts as activity', 'Remove one of the two.');
+    }
+    if (version && !ide) say(['version'], '`version` is that of an `ide`', 'Add `ide`.');
+    if (version && ide === 'windsurf' && !/^.+@[a-f0-9]+$/.test(version)) {
+      say(['version'], `${shown(version)} is not a version of Windsurf`, 'Write it as `version@commit`.');
+    }
+  },
+);
+
+// Private
+
+function groupRules(value: Partial<Task>, groups: readonly NodeGroup[], say: Say): void {
+  if (value.nodes) say(['nodes'], '`nodes` and `groups` exclude each other', 'Remove one of the two.');
+  if (groups.length === 0)
+    say(['groups'], '`groups` is an empty list', 'Describe a group, or remove the line.');
+  const elsewhere = {
+    commands: value.commands?.length,
+    ports: value.ports?.length,
+    entrypoint: value.entrypoint != null,
+  };
+  for (const [key, given] of Object.entries(elsewhere)) {
+    if (given)
+      say([key], `\`${key}\` does not belong beside groups`, 'Write `commands` and `ports` in the groups.');
+  }
+  const seen = new Set<string>();
+  for (const [index, group] of groups.entries()) {
+    const name = group?.name ?? String(index);
+    const path = ['groups', index];
+    if (seen.has(name)) say(path, `two groups are called ${shown(name)}`, 'Give each a name of its own.');
+    seen.add(name);
+    if (!group?.commands?.length && value.image == null) {
+      say(path, `the group ${shown(name)} needs \`commands\``, 'Add them, or an `image` to the task.');
+    }
+    machineRules(
+      { resources: group?.resources, image: value.image, docker: value.docker },
+      (inside, message, fix) => say([...path, ...inside], message, fix),
+    );
+  }
+}

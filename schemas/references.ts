@@ -1,0 +1,108 @@
+// Which `${{ ... }}` may stand where in a run, and whether what it names is there.
+import type { Say } from './fields.ts';
+import type { Env } from './grammar/env.ts';
+import { REPLICA_ADDRESS, references } from './grammar/interpolation.ts';
+import type { Service } from './service.ts';
+import { groupsOf } from './service.ts';
+
+/** Answers null when a name may stand there, else what is wrong and what to do. */
+type Judge = (name: string) => readonly [message: string, fix: string] | null;
+
+export function referenceRules(service: Partial<Service>, say: Say): void {
+  const env = service.env ?? {};
+  for (const [name, value] of Object.entries(env)) {
+    if (typeof value === 'string') check(value, ['env', name], inEnv, say);
+  }
+  const inText = besideEnv(env);
+  check(service.registry_auth?.username, ['registry_auth', 'username'], inText, say);
+  check(service.registry_auth?.password, ['registry_auth', 'password'], inText, say);
+  for (const [index, probe] of (service.probes ?? []).entries()) {
+    const path = ['probes', index];
+    check(probe?.url, [...path, 'url'], inText, say);
+    check(probe?.body, [...path, 'body'], inText, say);
+    for (const [header, { value }] of (probe?.headers ?? []).entries()) {
+      check(value, [...path, 'headers', header, 'value'], inText, say);
+    }
+  }
+  commandReferences(service, say);
+  volumeReferences(service, say);
+}
+
+// Private
+
+function check(text: string | null | undefined, path: (string | number)[], judge: Judge, say: Say): void {
+  if (!text?.includes('${{')) return;
+  const found = references(text);
+  for (const { message, fix } of found.mistakes) say(path, message, fix);
+  for (const name of found.names) {
+    const mistake = judge(name);
+    if (mistake !== null) say(path, ...mistake);
+  }
+}
+
+const namespaceOf = (name: string): string => /^\w*/.exec(name)?.[0] ?? '';
+
+const inEnv: Judge = (name) =>
+  namespaceOf(name) === 'secrets'
+    ? null
+    : [`\`\${{ ${name} }}\` cannot be used in \`env\``, 'Only `secrets` can.'];
+
+function besideEnv(env: Env): Judge {
+  return (name) => {
+    const variable = /^env\.(\w+)$/.exec(name)?.[1];
+    if (namespaceOf(name) === 'secrets') return null;
+    if (variable === undefined) {
+      return [`\`\${{ ${name} }}\` cannot be used here`, 'Only `env` and `secrets` can.'];
+    }
+    if (Object.hasOwn(env, variable)) return null;
+    return [`\`env\` has no variable \`${variable}\``, `Add \`${variable}\` to \`env\`.`];
+  };
+}
+
+function commandReferences(service: Partial<Service>, say: Say): void {
+  const groups = groupsOf(service);
+  const counts =
+    groups === null ? [minOf(service.replicas ?? { min: 1 })] : groups.map(({ count }) => minOf(count));
+  const judge = inCommands(counts);
+  const key = service.groups ? 'groups' : 'replicas';
+  checkAll(service.commands, ['commands']);
+  for (const [index, group] of (groups ?? []).entries()) checkAll(group.commands, [key, index, 'commands']);
+
+  function checkAll(commands: readonly string[] | undefined, path: (string | number)[]): void {
+    for (const [index, command] of (commands ?? []).entries()) check(command, [...path, index], judge, say);
+  }
+}
+
+function minOf(count: unknown): number {
+  return count !== null && typeof count === 'object' && 'min' in count ? Number(count.min ?? 0) : 0;
+}
+
+function inCommands(counts: readonly number[]): Judge {
+  return (name) => {
+    if (namespaceOf(name) === 'secrets' || name === 'run.args') return null;
+    const [, group, replica] = REPLICA_ADDRESS.exec(name) ?? [];
+    if (group === undefined) {
+      return [`\`\${{ ${name} }}\` cannot be used in commands`, 'Use a variable of `env`: `$NAME`.'];
+    }
+    const count = counts[Number(group)];
+    if (count !== undefined && Number(replica) < count) return null;
+    const fix = 'Use a group that is there, and a replica below its least number of replicas.';
+    return [`\`\${{ ${name} }}\` names a replica that need not be there`, fix];
+  };
+}
+
+const inVolumeName: Judge = (name) =>
+  name === 'dstack.job_num' || name === 'dstack.node_rank'
+    ? null
+    : [
+        `\`\${{ ${name} }}\` cannot be used in a volume's name`,
+        'Only `dstack.job_num` and `dstack.node_rank` can.',
+      ];
+
+function volumeReferences(service: Partial<Service>, say: Say): void {
+  for (const [index, volume] of (service.volumes ?? []).entries()) {
+    if (volume === undefined || !('name' in volume)) continue;
+    const names = Array.isArray(volume.name) ? volume.name : [volume.name];
+    for (const name of names) check(name, ['volumes', index, 'name'], inVolumeName, say);
+  }
+}

@@ -1,0 +1,136 @@
+// What services, tasks and dev environments have in common.
+import { z } from 'zod';
+import {
+  bool,
+  describe,
+  field,
+  integer,
+  object,
+  type Say,
+  text,
+  textWhere,
+  type Wrong,
+  wrong,
+} from './fields.ts';
+import { env } from './grammar/env.ts';
+import { fileMount, repoMount, volumeMount } from './grammar/mounts.ts';
+import { numberText } from './grammar/scalars.ts';
+import { alternatives, shown } from './problems.ts';
+import { profileShape } from './profiles.ts';
+import { DEFAULT_RESOURCES, resources } from './resources.ts';
+import type { Yaml } from './yaml.ts';
+
+export const PYTHON_VERSIONS = ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14'] as const;
+
+export const python = field(readPython);
+export const commands = z.array(text);
+
+const user = textWhere((value) => {
+  const parts = value.split(':');
+  const fix = 'Write `user`, `user:group` or their numbers.';
+  if (parts.length > 2 || parts.includes('')) return wrong(`${shown(value)} is not a user`, fix);
+  return parts.some((part) => /^\s*-\d+\s*$/.test(part))
+    ? wrong(`${shown(value)} has a negative id`, fix)
+    : value;
+});
+
+const shell = textWhere((value) =>
+  value === 'sh' || value === 'bash' || value.startsWith('/')
+    ? value
+    : wrong(`${shown(value)} is not a shell`, 'Write `sh`, `bash` or an absolute path.'),
+);
+
+export const runShape = {
+  ...profileShape,
+  name: text.nullish(),
+  image: text.nullish(),
+  user: user.nullish(),
+  privileged: bool.default(false),
+  entrypoint: text.nullish(),
+  working_dir: text.nullish(),
+  home_dir: text.default('/root'),
+  registry_auth: object({ username: text, password: text }).nullish(),
+  python: python.nullish(),
+  nvcc: bool.nullish(),
+  single_branch: bool.nullish(),
+  env: env.default({}),
+  shell: shell.nullish(),
+  resources: resources.default(DEFAULT_RESOURCES),
+  priority: integer(0, 100).nullish(),
+  volumes: z.array(volumeMount).default([]),
+  docker: bool.nullish(),
+  repos: z.array(repoMount).default([]),
+  files: z.array(fileMount).default([]),
+  dstack: bool.default(false),
+  setup: commands.default([]),
+};
+
+export interface ImageSource {
+  readonly image?: string | null | undefined;
+  readonly docker?: boolean | null | undefined;
+  readonly python?: string | null | undefined;
+  readonly nvcc?: boolean | null | undefined;
+}
+
+/** The ways to say what a container is made from exclude each other. */
+export function imageSourceRules(source: ImageSource, say: Say): void {
+  const { image, docker, python: version, nvcc } = source;
+  if (image && version) exclude('python', 'image');
+  if (docker && image) exclude('docker', 'image');
+  if (docker && version) exclude('docker', 'python');
+  if (docker && nvcc) exclude('docker', 'nvcc');
+
+  function exclude(key: string, other: string): void {
+    say([key], `\`${key}\` and \`${other}\` exclude each other`, 'Remove one of the two.');
+  }
+}
+
+interface Machine {
+  readonly resources?: z.output<typeof resources> | undefined;
+  readonly image?: string | null | undefined;
+  readonly docker?: boolean | null | undefined;
+}
+
+/** The default image runs on x86 with NVIDIA GPUs, TPUs or none; anything else needs an image of its own. */
+export function machineRules({ resources: machine, image, docker }: Machine, say: Say): void {
+  const fix = 'Set `image` to one made for it.';
+  if (machine?.cpu?.arch === 'arm') {
+    if (docker)
+      say(['resources', 'cpu'], '`docker: true` does not work on ARM', 'Remove `docker`, or use x86.');
+    else if (!image) say(['resources', 'cpu'], 'an ARM machine needs an image', fix);
+  }
+  const gpu = machine?.gpu;
+  if (!gpu || image || docker || gpu.count?.max === 0) return;
+  const foreign = gpu.vendor ? [gpu.vendor] : (gpu.name ?? []).map(vendorOfName);
+  const vendor = foreign.find((name) => name !== null && !['nvidia', 'google'].includes(name));
+  if (vendor) say(['resources', 'gpu'], `the default image does not support ${vendor} accelerators`, fix);
+}
+
+export function repoRules(repos: readonly unknown[] | undefined, say: Say): void {
+  if ((repos?.length ?? 0) > 1) say(['repos', 1], 'only one repository is possible', 'Remove the others.');
+}
+
+/** 2 to 41 characters: it becomes part of host names. */
+export const NAME = /^[a-z][a-z0-9-]{1,40}$/;
+export const GROUP_NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
+
+// Private
+
+function readPython(value: Yaml): string | Wrong {
+  // YAML reads `3.10` as the number 3.1.
+  const version = typeof value === 'number' ? numberText(value).replace(/^3\.1$/, '3.10') : value;
+  const known = PYTHON_VERSIONS.find((candidate) => candidate === version);
+  return (
+    known ?? wrong(`${describe(value)} is not a Python version`, `Write ${alternatives(PYTHON_VERSIONS)}.`)
+  );
+}
+
+const FOREIGN: readonly (readonly [RegExp, string])[] = [
+  [/^mi\d{3}[a-z]?$/i, 'amd'],
+  [/^gaudi\d?$/i, 'intel'],
+  [/^(?:n150|n300|p100a|p150|p300|tt-galaxy-(?:wh|bh))$/i, 'tenstorrent'],
+];
+
+function vendorOfName(name: string): string | null {
+  return FOREIGN.find(([pattern]) => pattern.test(name))?.[1] ?? null;
+}

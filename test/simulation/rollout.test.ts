@@ -1,0 +1,241 @@
+// Rollouts in a simulated world: the real pass and decision on a virtual clock.
+import { describe, expect, test } from 'vitest';
+import type { Behaviour } from '../../backends/fake/machine.ts';
+import type { DesiredService } from '../../schemas/desired.ts';
+import { behaving, isRunning, PROBE, served, shapeOf, web } from './services.ts';
+import { simulate, type World } from './world.ts';
+
+async function running(world: World, first: DesiredService): Promise<void> {
+  await world.commit(first);
+  await world.runUntil('the first deployment runs', isRunning(1));
+}
+
+describe('a rollout', () => {
+  test('replaces every replica, one after the other, and never serves from fewer than wanted', async () => {
+    const [one, two] = [web('one', 3), web('two', 3)];
+    const world = await simulate();
+    await running(world, one);
+    await world.commit(two);
+    let least = Number.POSITIVE_INFINITY;
+    const state = await world.runUntil('deployment 2 runs', (now) => {
+      least = Math.min(least, world.table()?.routes[0]?.replicas.length ?? 0);
+      return isRunning(2)(now);
+    });
+    expect(least).toBe(3);
+    expect(await served(world)).toEqual(Array(3).fill(shapeOf(two)));
+    expect(state?.replicas.map(({ name }) => name)).toEqual(['web-4', 'web-5', 'web-6']);
+  });
+
+  test('that crashes three times is rolled back: the old replicas are never touched', async () => {
+    const [one, bad] = [web('one'), web('bad')];
+    const world = await simulate({ behaviour: behaving([[bad, { startMs: null, exitsAfterMs: 300 }]]) });
+    await running(world, one);
+    const before = (await world.state())?.replicas.map(({ name }) => name);
+    await world.commit(bad);
+    const state = await world.runUntil(
+      'it failed',
+      (now) => now?.rollout?.outcome === 'failed' && now.replicas.length === 2,
+    );
+    expect(state?.replicas.map(({ name }) => name)).toEqual(before);
+    expect(state?.status).toBe('degraded');
+    expect(state?.rollout?.reason).toMatch(/3 candidates ended/);
+    expect(state?.waiting.map(({ reason }) => reason)).toEqual(['quarantine']);
+    await world.run(3_600_000);
+    expect((await world.state())?.lastReplica).toBe(state?.lastReplica);
+  });
+
+  test('whose probes never succeed fails after two candidates', async () => {
+    const [one, bad] = [web('one'), web('bad', 2, { readyMs: 30_000 })];
+    const world = await simulate({ behaviour: behaving([[bad, { healthy: () => false }]]) });
+    await running(world, one);
+    await world.commit(bad);
+    const state = await world.runUntil('it failed', (now) => now?.rollout?.outcome === 'failed');
+    expect(state?.rollout?.unready).toBe(2);
+    expect(state?.failures.at(-1)?.reason).toMatch(/did not become ready within 30 s: its probe fails: 503/);
+  });
+
+  test('that failed is tried again when the file changes, and not before', async () => {
+    const [one, bad, fixed] = [web('one'), web('bad'), web('fixed')];
+    const world = await simulate({ behaviour: behaving([[bad, { exitsAfterMs: 300, startMs: null }]]) });
+    await running(world, one);
+    await world.commit(bad);
+    await world.runUntil('it failed', (now) => now?.rollout?.outcome === 'failed');
+    await world.commit(bad);
+    await world.run(60_000);
+    expect((await world.state())?.lastDeployment).toBe(2);
+    await world.commit(fixed);
+    await world.runUntil('deployment 3 runs', isRunning(3));
+    expect(await served(world)).toEqual([shapeOf(fixed), shapeOf(fixed)]);
+  });
+
+  test('is superseded at once by a newer commit', async () => {
+    const [one, slow, three] = [web('one'), web('slow'), web('three')];
+    const world = await simulate({ behaviour: behaving([[slow, { startMs: 300_000 }]]) });
+    await running(world, one);
+    await world.commit(slow);
+    await world.runUntil(
+      'a candidate starts',
+      (now) => now?.replicas.some(({ shape }) => shape === shapeOf(slow)) ?? false,
+    );
+    await world.commit(three);
+    await world.runUntil('deployment 3 runs', isRunning(3), 120_000);
+    expect(await served(world)).toEqual([shapeOf(three), shapeOf(three)]);
+  });
+
+  test('that is reverted half way keeps the replicas that already are what is asked', async () => {
+    const [one, two] = [web('one', 3), web('two', 3)];
+    const world = await simulate({ behaviour: behaving([[two, { startMs: 20_000 }]]) });
+    await running(world, one);
+    await world.commit(two);
+    await world.runUntil(
+      'one was replaced',
+      (now) => now?.replicas.some((r) => r.shape === shapeOf(two) && r.phase === 'ready') ?? false,
+    );
+    await world.commit(one);
+    const state = await world.runUntil('deployment 3 runs', isRunning(3));
+    const numbers = state?.replicas.map(({ number }) => number) ?? [];
+    expect(numbers.filter((number) => number <= 3).length).toBeGreaterThanOrEqual(2);
+    expect(await served(world)).toEqual(Array(3).fill(shapeOf(one)));
+  });
+
+  test('of other probes replaces no replica: the new ones are tried beside the old', async () => {
+    const one = web('one');
+    const other = web('one', 2, {}, [{ ...PROBE, url: '/other', readyAfter: 3 }]);
+    const world = await simulate();
+    await running(world, one);
+    const before = (await world.state())?.replicas.map(({ name }) => name);
+    await world.commit(other);
+    const state = await world.runUntil('deployment 2 runs', isRunning(2));
+    expect(state?.replicas.map(({ name }) => name)).toEqual(before);
+    expect(state?.replicas.every(({ probes }) => probes[0]?.streak === 3)).toBe(true);
+  });
+
+  test('that scales down and changes waits until the new shape has proven itself', async () => {
+    const [one, bad] = [web('one', 3), web('bad', 1)];
+    const world = await simulate({ behaviour: behaving([[bad, { exitsAfterMs: 300, startMs: null }]]) });
+    await running(world, one);
+    await world.commit(bad);
+    await world.runUntil(
+      'it failed',
+      (now) => now?.rollout?.outcome === 'failed' && now.replicas.length === 3,
+    );
+    expect(await served(world)).toEqual(Array(3).fill(shapeOf(one)));
+  });
+
+  test('with no surge and one allowed to be missing works within a full pool', async () => {
+    const policy = { surge: 0, unavailable: 1 };
+    const [one, two] = [web('one', 2, policy), web('two', 2, policy)];
+    const world = await simulate({ capacity: 2 });
+    await running(world, one);
+    await world.commit(two);
+    await world.runUntil('deployment 2 runs', isRunning(2));
+    expect(await served(world)).toEqual([shapeOf(two), shapeOf(two)]);
+  });
+
+  test('waits, and says so, while there is no capacity for the surge', async () => {
+    const [one, two] = [web('one'), web('two')];
+    const world = await simulate({ capacity: 2 });
+    await running(world, one);
+    await world.commit(two);
+    await world.run(600_000);
+    const state = await world.state();
+    expect(await served(world)).toEqual([shapeOf(one), shapeOf(one)]);
+    expect(state?.status).toBe('rolling');
+    expect(state?.waiting.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a service', () => {
+  test('that cannot start at first is tried again for ever, with backoff, and is failed', async () => {
+    const bad = web('bad', 1);
+    const world = await simulate({ behaviour: behaving([[bad, { exitsAfterMs: 100, startMs: null }]]) });
+    await world.commit(bad);
+    const state = await world.runUntil('it is failed', (now) => now?.status === 'failed');
+    expect(state?.quarantine).toBeNull();
+    await world.run(3_600_000);
+    const later = await world.state();
+    expect(later?.lastReplica).toBeGreaterThan(8);
+    expect(later?.lastReplica).toBeLessThan(25);
+  });
+
+  test('gets a dead replica replaced, and stays in the routes meanwhile', async () => {
+    const one = web('one');
+    const world = await simulate();
+    await running(world, one);
+    await world.run(120_000);
+    world.cloud.crash((await world.state())?.replicas[0]?.instance ?? '', 137);
+    let least = 2;
+    const state = await world.runUntil('two are ready again', (now) => {
+      least = Math.min(least, world.table()?.routes[0]?.replicas.length ?? 0);
+      return now?.lastReplica === 3 && now.replicas.length === 2 && now.status === 'running';
+    });
+    expect(least).toBe(1);
+    expect(state?.replicas.map(({ name }) => name)).toEqual(['web-2', 'web-3']);
+  });
+
+  test('whose probes all begin to fail keeps its routes: some answer is better than none', async () => {
+    const one = web('one');
+    const world = await simulate({ behaviour: behaving([[one, { healthy: (ms) => ms < 60_000 }]]) });
+    await running(world, one);
+    await world.runUntil(
+      'none is ready',
+      (now) => now?.replicas.every(({ phase }) => phase === 'unready') ?? false,
+    );
+    await world.run(5_000);
+    expect(world.table()?.routes[0]?.replicas.length).toBe(2);
+  });
+
+  test('loses a replica that stays unready for too long, and one at a time', async () => {
+    const one = web('one', 2, { livenessMs: 60_000 });
+    const behaviour = (_shape: string, replica: string): Partial<Behaviour> =>
+      replica === 'web-1' || replica === 'web-2' ? { healthy: (ms) => ms < 30_000 } : {};
+    const world = await simulate({ behaviour });
+    await running(world, one);
+    const state = await world.runUntil(
+      'both were replaced',
+      (now) => now?.status === 'running' && now.lastReplica >= 4 && now.replicas.length === 2,
+    );
+    expect(state?.replicas.map(({ name }) => name)).toEqual(['web-3', 'web-4']);
+  });
+
+  test('whose file is gone is ended, and nothing of it is left', async () => {
+    const world = await simulate();
+    await running(world, web('one'));
+    await world.commit(null);
+    await world.runUntil('it is gone', (now) => now === null);
+    expect(world.cloud.machines().filter(({ endedAt }) => endedAt === null)).toEqual([]);
+    expect(await world.store.load('main/web')).toBeNull();
+  });
+
+  test('whose file breaks keeps running as it was', async () => {
+    const one = web('one');
+    const world = await simulate();
+    await running(world, one);
+    const problem = {
+      file: 'web.dstack.yml',
+      line: 3,
+      column: 1,
+      path: 'comands',
+      message: 'unknown key',
+      fix: 'did you mean commands?',
+      severity: 'error' as const,
+    };
+    await world.commitRecord('web', { service: one, removed: false, problems: [problem] });
+    await world.run(60_000);
+    const state = await world.state();
+    expect(state?.status).toBe('invalid');
+    expect(await served(world)).toEqual([shapeOf(one), shapeOf(one)]);
+    expect(state?.waiting[0]?.detail).toMatch(/web.dstack.yml:3:1 unknown key/);
+  });
+
+  test('is not blamed for the time a laptop slept in mid-rollout', async () => {
+    const [one, two] = [web('one', 2, { startMs: 60_000 }), web('two', 2, { startMs: 60_000 })];
+    const world = await simulate({ behaviour: behaving([[two, { startMs: 40_000 }]]) });
+    await running(world, one);
+    await world.commit(two);
+    await world.run(10_000);
+    world.sleep(3_600_000);
+    await world.runUntil('deployment 2 runs', isRunning(2));
+    expect((await world.state())?.failures).toEqual([]);
+  });
+});
