@@ -18,7 +18,7 @@ export interface Vault {
 
 /** The key of an installation: `TRUEUP_KEY` (any text of 16 characters or more), else a file made once, readable by its owner only. */
 export function loadKey(dataDir: string, env: NodeJS.ProcessEnv): Buffer {
-  const given = env['TRUEUP_KEY'];
+  const given = env.TRUEUP_KEY;
   if (given !== undefined) {
     if (given.length < 16) {
       throw new Failure('invalid', 'TRUEUP_KEY is shorter than 16 characters', {

@@ -31,34 +31,34 @@ import { cron } from './grammar/cron.ts';
 import { inOrder, shown } from './problems.ts';
 import { isMapping, parseYaml, type Yaml } from './yaml.ts';
 
-/** The backends of the configuration language, and the three of ours that it does not have. */
 export const BACKENDS = [
-  ...[
-    'amddevcloud',
-    'aws',
-    'azure',
-    'cloudrift',
-    'crusoe',
-    'cudo',
-    'datacrunch',
-    'digitalocean',
-    'dstack',
-    'gcp',
-  ],
-  ...[
-    'hotaisle',
-    'jarvislabs',
-    'kubernetes',
-    'lambda',
-    'nebius',
-    'oci',
-    'remote',
-    'runpod',
-    'slurm',
-    'tensordock',
-  ],
-  ...['vastai', 'verda', 'vultr'],
-  ...['local', 'ssh', 'seeweb'],
+  'amddevcloud',
+  'aws',
+  'azure',
+  'cloudrift',
+  'crusoe',
+  'cudo',
+  'datacrunch',
+  'digitalocean',
+  'dstack',
+  'gcp',
+  'hotaisle',
+  'jarvislabs',
+  'kubernetes',
+  'lambda',
+  'nebius',
+  'oci',
+  'remote',
+  'runpod',
+  'slurm',
+  'tensordock',
+  'vastai',
+  'verda',
+  'vultr',
+  // Ours, which the configuration language does not have:
+  'local',
+  'ssh',
+  'seeweb',
 ] as const;
 
 export const RETRY_EVENTS = ['no-capacity', 'interruption', 'error'] as const;

@@ -2,8 +2,8 @@
 import type { Say } from './fields.ts';
 import type { Env } from './grammar/env.ts';
 import { REPLICA_ADDRESS, references } from './grammar/interpolation.ts';
+import { groupsOf } from './groups.ts';
 import type { Service } from './service.ts';
-import { groupsOf } from './service.ts';
 
 /** Answers null when a name may stand there, else what is wrong and what to do. */
 type Judge = (name: string) => readonly [message: string, fix: string] | null;

@@ -61,7 +61,11 @@ export interface Replica {
   readonly endpoint: Endpoint | null;
   readonly probes: readonly ProbeState[];
   /** Probes of a newer deployment, tried beside the ones that count; they take over once all have met `ready_after`. */
-  readonly trial: { readonly deployment: number; readonly probes: readonly ProbeState[]; readonly stageMs: number } | null;
+  readonly trial: {
+    readonly deployment: number;
+    readonly probes: readonly ProbeState[];
+    readonly stageMs: number;
+  } | null;
   /** Observed ms in the present stage (creating, starting, ready-wait, unready, draining). */
   readonly stageMs: number;
   readonly listening: boolean;

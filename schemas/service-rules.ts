@@ -1,11 +1,12 @@
 // What the fields of a service ask of each other. Runs over whatever could be read, so that all is said at once.
 import type { Say } from './fields.ts';
+import { groupsOf } from './groups.ts';
 import { canonical } from './json.ts';
 import { alternatives, shown } from './problems.ts';
 import { prune } from './prune.ts';
 import { referenceRules } from './references.ts';
 import { imageSourceRules, machineRules, repoRules } from './run.ts';
-import { type Group, groupsOf, type Service } from './service.ts';
+import type { Group, Service } from './service.ts';
 
 const MAX_PROBES = 10;
 

@@ -166,9 +166,3 @@ export const service: Field<Service> = withRules(serviceShape as Field<Service>,
 export function normalService({ groups: named, ...rest }: Service): Omit<Service, 'groups'> {
   return named ? { ...rest, replicas: named } : rest;
 }
-
-/** The groups of a service under either of their names, each with a name of its own; null when it has none. */
-export function groupsOf({ replicas, groups: named }: Partial<Service>): readonly Group[] | null {
-  const found = named ?? (Array.isArray(replicas) ? replicas : null);
-  return found?.map((item, index) => ({ ...item, name: item?.name ?? String(index) })) ?? null;
-}

@@ -2,12 +2,13 @@
 // sparse form ask for the same, however they are written.
 import type { Env } from './grammar/env.ts';
 import type { VolumeMount } from './grammar/mounts.ts';
+import { groupsOf } from './groups.ts';
 import { canonical } from './json.ts';
 import { implicitProbe, PROBE_DEFAULTS, type Probe } from './probes.ts';
 import { RETRY_EVENTS, type Reference, type Retry } from './profiles.ts';
 import { pruneObject } from './prune.ts';
 import type { Bounds, Cpu, Gpu, Resources } from './resources.ts';
-import { DEFAULT_SCALING, type Group, groupsOf, type Model, type Scaling, type Service } from './service.ts';
+import { DEFAULT_SCALING, type Group, type Model, type Scaling, type Service } from './service.ts';
 
 export type Sparse = ReturnType<typeof sparseOf>;
 export type SparseGroup = ReturnType<typeof sparseGroup>;

@@ -1,8 +1,9 @@
 // What is allowed but probably not meant: said as warnings, which stop nothing.
 import type { Remark } from './findings.ts';
 import { hasNumericWeekday } from './grammar/cron.ts';
+import { groupsOf } from './groups.ts';
 import type { Gpu } from './resources.ts';
-import { groupsOf, type Service } from './service.ts';
+import type { Service } from './service.ts';
 
 export function warningsOf(service: Service): readonly Remark[] {
   const groups = groupsOf(service) ?? [];

@@ -7,6 +7,8 @@ export interface VirtualClock extends Clock {
   nextAt(): number | null;
   /** Moves to `at`, running every timer on the way; promises that a timer started are let run after each. */
   moveTo(at: number): Promise<void>;
+  /** Time passes, but nothing runs: a machine asleep. Its timers run late, at the next move. */
+  sleep(ms: number): void;
 }
 
 export function virtualClock(start: number): VirtualClock {
@@ -34,6 +36,9 @@ export function virtualClock(start: number): VirtualClock {
         await settled();
       }
       now = Math.max(now, at);
+    },
+    sleep(ms) {
+      now += ms;
     },
   };
 }

@@ -46,7 +46,15 @@ export function advance(state: ServiceState, actual: Actual, now: number): Advan
     const deployment = state.deployments.find((d) => d.number === replica.deployment);
     const fact = actual.replicas[replica.name] ?? { kind: 'unknown', reason: 'not observed yet' };
     if (!deployment) return unchanged(replica);
-    return advanceReplica({ replica, fact, spec: deployment.spec, state, actual, elapsed, now });
+    return advanceReplica({
+      replica: identified(replica, fact),
+      fact,
+      spec: deployment.spec,
+      state,
+      actual,
+      elapsed,
+      now,
+    });
   });
   return {
     replicas: moves.flatMap((move) => (move.replica ? [move.replica] : [])),
@@ -79,6 +87,13 @@ interface Move {
   readonly replica: Replica | null;
   readonly end?: End;
   readonly events: readonly NewEvent[];
+}
+
+/** The answer to `create` may have been lost: what was found by its tags is known by its id from then on. */
+function identified(replica: Replica, fact: ReplicaFact): Replica {
+  return fact.kind === 'present' && replica.instance === null
+    ? { ...replica, instance: fact.instance.id }
+    : replica;
 }
 
 function unchanged(replica: Replica, change: Partial<Replica> = {}): Move {

@@ -183,7 +183,9 @@ function backoffAfter(state: ServiceState, ends: readonly End[], now: number): S
   const isGuarded = isRolling(state) && state.good !== null;
   const groups = Map.groupBy(ends, ({ group }) => group);
   const next = [...groups].map(([group, mine]) => {
-    const wasHealthy = mine.every((end) => end.readyMs >= HEALTHY_MS || (end.kind === 'lost' && end.readyMs > 0));
+    const wasHealthy = mine.every(
+      (end) => end.readyMs >= HEALTHY_MS || (end.kind === 'lost' && end.readyMs > 0),
+    );
     const failures = wasHealthy ? 1 : (state.backoff[group]?.failures ?? 0) + 1;
     return [group, { failures, until: now + (wasHealthy ? 0 : backoffMs(failures, isGuarded)) }] as const;
   });

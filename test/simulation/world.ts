@@ -83,6 +83,7 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
   let table: RouteTable | null = null;
   /** When each replica was last routed: requests sent then are in flight for a while. */
   const lastRouted = new Map<string, number>();
+  const aliveBefore = new Map<string, number>();
   let daemon = await start();
 
   async function start(): Promise<{ deps: ReconcileDeps; prober: Prober; publisher: Publisher }> {
@@ -185,6 +186,10 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
     if (new Set(names).size !== names.length)
       throw new Error(`two machines for one replica: ${names.join(' ')}`);
     const state = await read();
+    const routed = new Set(table?.routes.flatMap(({ replicas }) => replicas.map(({ name }) => name)));
+    const hurt = state?.replicas.filter(({ name, phase }) => phase === 'stopping' && routed.has(name)) ?? [];
+    if (hurt.length > 0)
+      throw new Error(`${hurt[0]?.name} is stopped while the proxy still sends it requests`);
     const target = state?.deployments.find(({ number }) => number === state.target);
     if (!state || !target) return;
     for (const group of target.spec.groups) {
@@ -194,7 +199,10 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
       const limit =
         Math.max(group.replicas.max, before) +
         Math.max(target.spec.policy.surge, good?.spec.policy.surge ?? 0);
-      if (mine.length > limit)
+      // A target that shrinks leaves more than it allows for a moment; it must not make any.
+      const grew = mine.length > (aliveBefore.get(group.name) ?? 0);
+      aliveBefore.set(group.name, mine.length);
+      if (grew && mine.length > limit)
         throw new Error(`${mine.length} machines of group ${group.name}, at most ${limit} are allowed`);
     }
   }
@@ -254,7 +262,7 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
     },
     state: read,
     table: () => table,
-    sleep: (ms) => void clock.moveTo(now() + ms),
+    sleep: (ms) => clock.sleep(ms),
     deafen: (deaf) => {
       isDeaf = deaf;
     },

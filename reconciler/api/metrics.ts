@@ -1,0 +1,48 @@
+// A few gauges in Prometheus's text format (0.0.4).
+import { type Status, serviceStatusSchema } from '../../schemas/api.ts';
+
+export function metricsText(statuses: readonly Status[], version: string): string {
+  return [
+    gauge('trueup_info', 'The running version.', [[{ version }, 1]]),
+    gauge('trueup_services', 'Services by status.', statuses.flatMap(servicesByStatus)),
+    gauge('trueup_replicas_desired', 'Replicas a service is meant to have.', perService(statuses, 'desired')),
+    gauge('trueup_replicas_ready', 'Replicas of a service that are ready.', perService(statuses, 'ready')),
+    gauge(
+      'trueup_price_usd_per_hour',
+      'What the instances of a service cost.',
+      perService(statuses, 'pricePerHour'),
+    ),
+  ].join('');
+}
+
+// Private
+
+type Labels = { readonly [name: string]: string };
+type Sample = readonly [Labels, number];
+
+function gauge(name: string, help: string, samples: readonly Sample[]): string {
+  const lines = samples.map(([labels, value]) => `${name}{${labelText(labels)}} ${value}\n`);
+  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join('')}`;
+}
+
+function labelText(labels: Labels): string {
+  const escaped = (value: string) =>
+    value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(',');
+}
+
+/** Every status is there, also at 0, so that an alert can tell "none" from "no data". */
+function servicesByStatus({ project, services }: Status): Sample[] {
+  return serviceStatusSchema.options.map((status) => [
+    { project, status },
+    services.filter((service) => service.status === status).length,
+  ]);
+}
+
+function perService(statuses: readonly Status[], member: 'desired' | 'ready' | 'pricePerHour'): Sample[] {
+  return statuses.flatMap(({ project, services }) =>
+    services.map((service): Sample => [{ project, service: service.name }, service[member]]),
+  );
+}

@@ -1,0 +1,56 @@
+// Shows a problem where it is: the line of the file with a caret under the value, then the message and the fix.
+import type { Finding } from '../../schemas/problems.ts';
+import type { Block, Cell } from '../view/cells.ts';
+import { dim, line, plain, strong } from '../view/cells.ts';
+import { columnsOf } from './screen.ts';
+
+/** `path` as the user typed it. */
+export function excerptBlocks(path: string, text: string, problem: Finding, width: number): Block[] {
+  const { line: number, column, message, fix, severity } = problem;
+  const tone = severity === 'error' ? 'bad' : 'warn';
+  const title = line(0, { text: severity, tone }, strong(message));
+  const place = line(2, dim(`${path}:${number}:${column}`));
+  const source = text.split(/\r?\n/)[number - 1];
+  const shown =
+    source === undefined || source.trim() === '' ? [] : sourceLines(source, number, column, width, tone);
+  return [title, place, ...shown, ...(fix ? [line(2, dim('fix'), plain(fix))] : []), line(0)];
+}
+
+// Private
+
+function sourceLines(
+  source: string,
+  number: number,
+  column: number,
+  width: number,
+  tone: Cell['tone'],
+): Block[] {
+  const gutter = `${number} |`;
+  const room = Math.max(20, width - gutter.length - 4);
+  const { text, start, length } = cropped(source.replace(/\p{Cc}/gu, ' '), column - 1, room);
+  const before = columnsOf(text.slice(0, start));
+  const under = ' '.repeat(before) + '^'.repeat(Math.max(1, columnsOf(text.slice(start, start + length))));
+  return [
+    line(2, dim(gutter), plain(text)),
+    line(2, dim(`${' '.repeat(gutter.length - 1)}|`), { text: under, tone }),
+  ];
+}
+
+/** A window of a long line around the value. */
+function cropped(source: string, at: number, room: number) {
+  const length = valueLength(source.slice(at));
+  if (source.length <= room) return { text: source, start: at, length };
+  const from = Math.max(0, Math.min(at - Math.floor(room / 3), source.length - room));
+  const head = from > 0 ? '…' : '';
+  const text = `${head}${source.slice(from + head.length, from + room - 1)}${from + room < source.length ? '…' : ''}`;
+  const start = at - from;
+  return { text, start, length: Math.max(1, Math.min(length, text.length - start)) };
+}
+
+/** How far the value (or key) at the start of `rest` goes: a quoted text to its quote, else to what ends it in YAML. */
+function valueLength(rest: string): number {
+  const quoted = /^"(?:[^"\\]|\\.)*"|^'(?:[^']|'')*'/.exec(rest);
+  if (quoted) return quoted[0].length;
+  const flow = /^[[{]/.test(rest) ? rest : rest.split(/,\s|\s#|:\s|:$|[\]}]\s*$/)[0];
+  return Math.max(1, (flow ?? '').trimEnd().length);
+}

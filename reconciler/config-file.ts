@@ -1,0 +1,170 @@
+// The server's config file: YAML into settings, or every mistake in it with line and fix. Reads nothing but the text.
+import { isNode, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import type { Problem } from '../schemas/errors.ts';
+import { closest } from '../schemas/problems.ts';
+
+import { SCOPES } from './tokens.ts';
+
+const text = z.string().min(1);
+const secrets = z.union([z.string().regex(/^dir:.+/), z.record(text, z.string().regex(/^(env|file):.+/))]);
+
+const projectSchema = z.strictObject({
+  repo: text,
+  branch: text.optional(),
+  path: text.optional(),
+  poll: z
+    .string()
+    .regex(/^[1-9]\d*[smh]$/)
+    .optional(),
+  secrets: secrets.optional(),
+  webhook_secret: z
+    .string()
+    .regex(/^(env|file):.+/)
+    .optional(),
+  git_token: z
+    .string()
+    .regex(/^(env|file):.+/)
+    .optional(),
+  local: z.boolean().optional(),
+});
+export type ProjectSettings = z.infer<typeof projectSchema>;
+
+const settingsSchema = z.strictObject({
+  projects: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,40}$/), projectSchema).optional(),
+  listen: text.optional(),
+  data_dir: text.optional(),
+  database_url: text.optional(),
+  proxies: z.int().min(1).max(64).optional(),
+  page: z.enum(['open', 'token']).optional(),
+  apply: z.enum(['auto', 'gated']).optional(),
+  allow_root: z.boolean().optional(),
+  local: z.strictObject({ slots: z.int().min(1).max(10_000).optional() }).optional(),
+  tokens: z
+    .array(
+      z.strictObject({
+        name: text,
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+        scopes: z.array(z.enum(SCOPES)).min(1),
+        projects: z.array(text).min(1).default(['*']),
+      }),
+    )
+    .optional(),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Finds where a member of the file stands, for problems found later. */
+export type Locate = (path: readonly PropertyKey[]) => { readonly line: number; readonly column: number };
+
+export type SettingsFile =
+  | { readonly kind: 'settings'; readonly settings: Settings; readonly locate: Locate }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
+
+export function readSettings(file: string, source: string): SettingsFile {
+  const lines = new LineCounter();
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+  const locate: Locate = (path) => positionOf(document, lines, path);
+  const at = (path: readonly PropertyKey[], message: string, fix: string): Problem => ({
+    file,
+    ...locate(path),
+    path: path.join('.'),
+    message,
+    fix,
+    severity: 'error',
+  });
+  if (document.errors.length > 0) {
+    return { kind: 'problems', problems: document.errors.map((error) => notYaml(file, lines, error)) };
+  }
+  const parsed = settingsSchema.safeParse(document.toJS() ?? {});
+  if (parsed.success) return { kind: 'settings', settings: parsed.data, locate };
+  const problems = parsed.error.issues.flatMap((issue) => wordIssue(issue, at));
+  return { kind: 'problems', problems: problems.sort((a, b) => a.line - b.line || a.column - b.column) };
+}
+
+// Private
+
+type At = (path: readonly PropertyKey[], message: string, fix: string) => Problem;
+
+function wordIssue(issue: z.core.$ZodIssue, at: At): Problem[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => at([...issue.path, key], `unknown key \`${key}\``, suggest(key)));
+  }
+  const name = issue.path.join('.') || 'the file';
+  const key = issue.path.findLast((part) => typeof part === 'string' && part in FIXES);
+  return [at(issue.path, `${name}: ${wordOf(issue)}`, FIXES[String(key)] ?? 'Correct the value.')];
+}
+
+function wordOf(issue: z.core.$ZodIssue): string {
+  if (
+    issue.code === 'invalid_type' &&
+    issue.input === undefined &&
+    !/received (?!undefined)/.test(issue.message)
+  ) {
+    return 'is missing';
+  }
+  return 'is not a valid value';
+}
+
+function suggest(key: string): string {
+  const known = closest(key, Object.keys(FIXES));
+  return known ? `Did you mean \`${known}\`?` : `Remove it. Known keys: ${Object.keys(FIXES).join(', ')}.`;
+}
+
+/** Key -> what to write. */
+const FIXES: { readonly [key: string]: string } = {
+  projects: 'Write a map of projects; a name is lower case letters, digits and hyphens, for example `main:`.',
+  repo: 'Write an https, ssh or file URL, or a folder.',
+  branch: 'Write the name of a branch.',
+  path: 'Write a folder inside the repository, for example `services`.',
+  poll: 'Write a number with s, m or h, for example `30s`.',
+  secrets: 'Write `NAME: env:VARIABLE` or `NAME: file:PATH` for each secret, or `secrets: dir:FOLDER`.',
+  webhook_secret: 'Write `env:VARIABLE` or `file:PATH`.',
+  git_token: 'Write `env:VARIABLE` or `file:PATH`.',
+  listen: 'Write HOST:PORT, for example `127.0.0.1:3000`.',
+  data_dir: 'Write a folder.',
+  database_url: 'Write a postgres:// URL, or leave it to the variable DATABASE_URL.',
+  proxies: 'Write a number of proxy processes from 1 to 64.',
+  page: 'Write `open` or `token`.',
+  apply: 'Write `auto`.',
+  allow_root: 'Write `true` or `false`.',
+  local: 'Write `local: true` or `false` in a project, `local: {slots: 32}` for the server.',
+  slots: 'Write how many replicas this machine may run, from 1 to 10000.',
+  tokens: 'Write a list of entries; `trueup token new` prints one.',
+  name: 'Write a name for the token.',
+  sha256: 'Write 64 hex digits; `trueup token new` prints an entry.',
+  scopes: `Write a list of ${SCOPES.join(', ')}.`,
+};
+
+function notYaml(
+  file: string,
+  lines: LineCounter,
+  error: { pos: [number, number]; message: string },
+): Problem {
+  const { line, col } = lines.linePos(error.pos[0]);
+  const message = `not valid YAML: ${error.message}`;
+  return {
+    file,
+    line,
+    column: col,
+    path: '',
+    message,
+    fix: 'Correct the YAML at this line.',
+    severity: 'error',
+  };
+}
+
+/** The place of the nearest member that exists: of a missing key, its parent's. */
+function positionOf(
+  document: ReturnType<typeof parseDocument>,
+  lines: LineCounter,
+  path: readonly PropertyKey[],
+) {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) {
+      const { line, col } = lines.linePos(node.range[0]);
+      return { line, column: col };
+    }
+  }
+  return { line: 1, column: 1 };
+}

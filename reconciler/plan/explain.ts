@@ -1,0 +1,194 @@
+// What people are told about one service: its status, why it is not (yet) as asked, and what happens next.
+// Decides nothing: it puts the stored record into words.
+import type {
+  ProbeView,
+  ReplicaView,
+  RolloutView,
+  ServiceView,
+  WaitingView,
+  Why,
+} from '../../schemas/api.ts';
+import type { DesiredRecord, ServiceSpec } from '../../schemas/desired.ts';
+import type {
+  Replica,
+  ReplicaFailure,
+  Rollout,
+  ServiceState,
+  ServiceStatus,
+  Waiting,
+  WaitingReason,
+} from '../../schemas/rollout.ts';
+import { deploymentOf, targetOf } from './deployments.ts';
+import { wantedReplicas } from './scale.ts';
+
+/** One service as the store has it. */
+export interface Subject {
+  readonly name: string;
+  /** null: git no longer knows it. */
+  readonly record: DesiredRecord | null;
+  /** null: no pass has looked at it yet. */
+  readonly state: ServiceState | null;
+  readonly url: string;
+  /** The store's clock. */
+  readonly now: number;
+}
+
+/** Epoch ms in the spelling of the API. */
+export type Spell = (ms: number) => string;
+
+export function statusOf(subject: Subject, spell: Spell): ServiceView {
+  const { name, record, state, url } = subject;
+  const target = state && targetOf(state);
+  const spec = target?.spec ?? record?.service?.spec;
+  const waiting = waitingOf(subject);
+  return {
+    name,
+    status: statusWord(record, state),
+    deployment: target?.number ?? null,
+    revision: target?.revision ?? record?.service?.revision ?? null,
+    desired: spec && record && !record.removed ? wantedCount(spec) : 0,
+    ready: (state?.replicas ?? []).filter(isReady).length,
+    url,
+    models: spec?.model ? [spec.model.name] : [],
+    pricePerHour: (state?.replicas ?? []).reduce((total, replica) => total + replica.offer.price, 0),
+    replicas: (state?.replicas ?? []).map((replica) => replicaView(replica, specOf(state, replica))),
+    ...(state?.rollout ? { rollout: rolloutView(state, state.rollout, spell) } : {}),
+    ...(waiting.length > 0 ? { waiting: waiting.map((item) => waitingView(item, spell)) } : {}),
+    problems: record?.problems ?? [],
+  };
+}
+
+export function whyOf(subject: Subject, spell: Spell): Why {
+  const { name, record, state } = subject;
+  const failure = state?.failures.at(-1);
+  const status = statusWord(record, state);
+  const waiting = waitingOf(subject);
+  return {
+    service: name,
+    status,
+    waiting: waiting.map((item) => waitingView(item, spell)),
+    next: nextOf(waiting) ?? SETTLED[status],
+    problems: record?.problems ?? [],
+    ...(failure && status !== 'running' ? { failure: failureView(failure, spell) } : {}),
+  };
+}
+
+// Private
+
+function statusWord(record: DesiredRecord | null, state: ServiceState | null): ServiceStatus {
+  if (state) return state.status;
+  if (record === null || record.removed) return 'removing';
+  return record.service === null ? 'invalid' : 'starting';
+}
+
+/** A file that does not parse is a reason to wait even before the first pass has said so. */
+function waitingOf({ record, state, now }: Subject): readonly Waiting[] {
+  if (state) return state.waiting;
+  const problem = record?.problems.find(({ severity }) => severity === 'error');
+  if (!problem || record?.service) return [];
+  return [
+    {
+      reason: 'problem',
+      subject: '',
+      since: now,
+      until: null,
+      detail: `${problem.file}: ${problem.message}`,
+    },
+  ];
+}
+
+/** What a person can act on comes first, then what only time or the world can end. */
+const NEXT: { readonly [reason in WaitingReason]: string } = {
+  problem: 'Fix the file: the next commit in which it parses is applied.',
+  quarantine: 'Push a fix: a change of the file, its profile or a secret lifts the quarantine at once.',
+  hold: 'Nothing happens by itself: push a change of the file, its policy or a secret.',
+  'cannot-surge': 'Make room for one more replica, or allow `unavailable: 1` in trueup.yml.',
+  capacity: 'Offers are read again; a change of resources, regions or price is tried at once.',
+  backend: 'Once the backend answers again, the service is looked at anew.',
+  backoff: 'The replica is tried again after the pause; a commit that changes the service is tried at once.',
+  instance: 'Once the backend has given the instance, the process starts.',
+  start: 'Once the replica listens on its port, its probes begin.',
+  ready: 'Once every probe has passed often enough, the replica joins the routes.',
+  publish: 'Once every proxy has the new routes, the rollout goes on.',
+  drain: 'Once its requests are finished or the drain deadline has passed, the replica is stopped.',
+  stop: 'The process exits, or is killed when its stop duration is over.',
+  terminate: 'Once the backend confirms that the instance is gone, the replica is forgotten.',
+};
+
+function nextOf(waiting: readonly Waiting[]): string | null {
+  const order = Object.keys(NEXT);
+  const [first] = waiting.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason));
+  return first ? NEXT[first.reason] : null;
+}
+
+/** When nothing is waited for. */
+const SETTLED: { readonly [status in ServiceStatus]: string } = {
+  starting: 'The next pass creates its replicas.',
+  running: 'Nothing: it runs as the commit asks.',
+  rolling: 'The next pass takes the next step of the rollout.',
+  degraded: 'The next pass brings back what is missing.',
+  failed: 'The next pass tries again.',
+  invalid: 'Fix the file: the next commit in which it parses is applied.',
+  stopped: 'Nothing until its file changes.',
+  'scaled-to-zero': 'The first request starts a replica.',
+  scheduled: 'It starts when its schedule says so.',
+  suspended: 'Nothing until `suspend` is lifted in trueup.yml.',
+  removing: 'Its replicas are drained and stopped, then it is forgotten.',
+};
+
+function wantedCount(spec: ServiceSpec): number {
+  return spec.groups.reduce((total, group) => total + wantedReplicas(group), 0);
+}
+
+function isReady(replica: Replica): boolean {
+  return replica.phase === 'ready';
+}
+
+/** The probes a replica is asked are those of the deployment it counts for. */
+function specOf(state: ServiceState | null, replica: Replica): ServiceSpec | undefined {
+  return state ? deploymentOf(state, replica.deployment)?.spec : undefined;
+}
+
+function replicaView(replica: Replica, spec: ServiceSpec | undefined): ReplicaView {
+  return {
+    name: replica.name,
+    group: replica.group,
+    deployment: replica.deployment,
+    phase: replica.phase,
+    ready: isReady(replica),
+    probes: replica.probes.map((probe, index): ProbeView => {
+      const readyAfter = spec?.probes[index]?.readyAfter ?? 1;
+      const { streak, detail } = probe;
+      return { mark: streak === 0 ? '×' : streak < readyAfter ? '~' : '✓', streak, readyAfter, detail };
+    }),
+    backend: replica.offer.backend,
+    region: replica.offer.region,
+    instance: replica.offer.instance,
+    pricePerHour: replica.offer.price,
+    detail: replica.leaving || replica.detail,
+  };
+}
+
+function rolloutView(state: ServiceState, rollout: Rollout, spell: Spell): RolloutView {
+  const { from, to, commit, outcome, reason, startedAt, endedAt } = rollout;
+  const spec = deploymentOf(state, to)?.spec;
+  return {
+    from,
+    to,
+    commit,
+    outcome,
+    reason,
+    startedAt: spell(startedAt),
+    endedAt: endedAt === null ? null : spell(endedAt),
+    ready: state.replicas.filter((replica) => replica.deployment === to && isReady(replica)).length,
+    desired: spec ? wantedCount(spec) : 0,
+  };
+}
+
+function failureView({ replica, deployment, at, reason, log }: ReplicaFailure, spell: Spell) {
+  return { replica, deployment, time: spell(at), reason, log };
+}
+
+function waitingView({ reason, subject, since, until, detail }: Waiting, spell: Spell): WaitingView {
+  return { reason, subject, since: spell(since), until: until === null ? null : spell(until), detail };
+}

@@ -1,0 +1,190 @@
+// Services in words: how they are, what they wait for, and why.
+import type { ReplicaView, ServiceView, Status, WaitingView, Why } from '../../schemas/api.ts';
+import {
+  BLANK,
+  type Block,
+  type Cell,
+  clock,
+  dim,
+  fact,
+  line,
+  money,
+  plain,
+  problemLines,
+  type Row,
+  shortCommit,
+  strong,
+  toneOf,
+} from './cells.ts';
+
+export function statusBlocks(status: Status): Block[] {
+  const { services } = status;
+  const price = services.reduce((total, service) => total + service.pricePerHour, 0);
+  const fine = services.filter((service) => toneOf(service.status) === 'good').length;
+  const head = [
+    strong(status.project),
+    dim(status.commit ? `at ${shortCommit(status.commit)}` : 'no commit read yet'),
+    ...(services.length > 0 ? [plain(`· ${fine} of ${services.length} running · ${money(price)}`)] : []),
+  ];
+  const problems = projectLines(status);
+  if (services.length === 0) return [line(0, ...head), ...problems, line(0, dim('No services.'))];
+  const sample = services.find(({ url, name }) => url.includes(name));
+  return [
+    line(0, ...head),
+    ...problems,
+    BLANK,
+    {
+      kind: 'table',
+      head: ['NAME', 'STATUS', 'READY', 'DEPLOYMENT', 'PRICE'],
+      rows: services.map(serviceRow),
+      shrink: [0],
+    },
+    ...(sample ? [BLANK, line(0, dim(`Each at ${sample.url.replace(sample.name, 'NAME')}`))] : []),
+  ];
+}
+
+export function serviceBlocks(service: ServiceView): Block[] {
+  return [
+    line(
+      0,
+      strong(service.name),
+      { text: service.status, tone: toneOf(service.status) },
+      dim(readyOf(service)),
+    ),
+    fact('url', plain(service.url)),
+    ...(service.models.length > 0 ? [fact('model', plain(service.models.join(', ')))] : []),
+    fact('deployment', plain(deploymentText(service))),
+    fact('price', plain(money(service.pricePerHour))),
+    ...(service.rollout ? [fact('rollout', rolloutCell(service.rollout))] : []),
+    ...(service.waiting ?? []).map(waitingLine),
+    ...service.problems.flatMap(problemLines),
+    ...(service.replicas.length > 0 ? [BLANK, replicaTable(service.replicas)] : []),
+  ];
+}
+
+export function whyBlocks(why: Why): Block[] {
+  const { failure } = why;
+  return [
+    line(0, strong(why.service), { text: why.status, tone: toneOf(why.status) }),
+    ...why.waiting.filter(({ reason }) => reason !== 'problem' || why.problems.length === 0).map(waitingLine),
+    ...why.problems.flatMap(problemLines),
+    ...(failure ? failureLines(failure) : []),
+    fact('next', plain(why.next)),
+  ];
+}
+
+/** The one thing worth knowing about a service that is not simply running; '' when it is. */
+export function attentionOf(service: ServiceView): string {
+  const [problem] = service.problems;
+  const { rollout, waiting = [] } = service;
+  if (problem) return `${problem.file}:${problem.line} ${problem.message}`;
+  if (rollout?.outcome === 'failed' && service.status !== 'running') return rolloutCell(rollout).text;
+  if (rollout?.outcome === 'rolling') {
+    return [rolloutCell(rollout).text, waiting[0]?.detail].filter(Boolean).join('; ');
+  }
+  return service.status === 'running' ? '' : (waiting[0]?.detail ?? '');
+}
+
+// Private
+
+function projectLines({ problems, sourceFailure, held, others }: Status): Block[] {
+  return [
+    ...(sourceFailure
+      ? [
+          line(
+            2,
+            { text: 'source', tone: 'bad' },
+            plain(sourceFailure.message),
+            dim(`since ${clock(sourceFailure.since)}`),
+          ),
+        ]
+      : []),
+    ...(held.length > 0
+      ? [
+          line(
+            2,
+            { text: 'kept', tone: 'warn' },
+            plain(held.join(', ')),
+            dim('(more than the deletion budget allows)'),
+          ),
+        ]
+      : []),
+    ...problems.flatMap(problemLines),
+    ...others.map(({ path, type }) => line(2, dim(`${path}: a ${type}, read but not reconciled`))),
+  ];
+}
+
+function serviceRow(service: ServiceView): Row {
+  const attention = attentionOf(service);
+  const cells: Cell[] = [
+    strong(service.name),
+    { text: service.status, tone: toneOf(service.status) },
+    plain(readyOf(service)),
+    plain(service.deployment === null ? '-' : `${service.deployment}`),
+    plain(money(service.pricePerHour)),
+  ];
+  return attention ? { cells, note: dim(attention) } : { cells };
+}
+
+function readyOf({ ready, desired }: ServiceView): string {
+  return `${ready}/${desired}`;
+}
+
+function deploymentText({ deployment, revision }: ServiceView): string {
+  if (deployment === null) return 'none yet';
+  return revision ? `${deployment} (revision ${revision})` : `${deployment}`;
+}
+
+function rolloutCell(rollout: NonNullable<ServiceView['rollout']>): Cell {
+  const { from, to, outcome, reason, ready, desired } = rollout;
+  const way = from === null ? `first deployment ${to}` : `deployment ${from} → ${to}`;
+  switch (outcome) {
+    case 'rolling':
+      return { text: `${way}: ${ready} of ${desired} ready`, tone: 'warn' };
+    case 'failed':
+      return { text: `${way} failed: ${reason}`, tone: 'bad' };
+    case 'superseded':
+      return { text: `${way} was superseded`, tone: 'dim' };
+    case 'done':
+      return { text: `${way} done at ${clock(rollout.endedAt ?? rollout.startedAt)}`, tone: 'plain' };
+  }
+}
+
+/** The name of the group of a service without groups: nobody wrote it, so nobody wants to read it. */
+const ONLY_GROUP = '0';
+
+function waitingLine({ reason, subject, since, until, detail }: WaitingView): Block {
+  const whose = subject === '' || subject === ONLY_GROUP ? '' : `${subject}: `;
+  const what = `${whose}${detail || reason}`;
+  const when = `since ${clock(since)}${until ? `, until ${clock(until)}` : ''}`;
+  return fact('waiting', plain(what), dim(`(${reason} ${when})`));
+}
+
+function failureLines({ replica, reason, time, log }: NonNullable<Why['failure']>): Block[] {
+  return [
+    fact({ text: 'failed', tone: 'bad' }, plain(`${replica} ${reason}`), dim(`at ${clock(time)}`)),
+    ...log.map((text) => fact('', dim(`| ${text}`))),
+  ];
+}
+
+function replicaTable(replicas: readonly ReplicaView[]): Block {
+  return {
+    kind: 'table',
+    head: ['REPLICA', 'PHASE', 'PROBES', 'DEPLOYMENT', 'WHERE', 'PRICE'],
+    rows: replicas.map(replicaRow),
+    shrink: [0, 4],
+  };
+}
+
+function replicaRow(replica: ReplicaView): Row {
+  const { name, phase, ready, probes, deployment, backend, region, instance, pricePerHour, detail } = replica;
+  const cells: Cell[] = [
+    plain(name),
+    { text: phase, tone: ready ? 'good' : 'warn' },
+    plain(probes.map(({ mark }) => mark).join('') || '-'),
+    plain(`${deployment}`),
+    plain([...new Set([backend, region, instance])].join(' ')),
+    plain(money(pricePerHour)),
+  ];
+  return detail ? { cells, note: dim(detail) } : { cells };
+}

@@ -1,0 +1,203 @@
+// The server's configuration and its tokens: defaults that work without a word, and every mistake said with its fix.
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { resolveConfig, type ServeOptions, type ServerConfig } from '../../reconciler/config.ts';
+import { findToken, loadTokens, makeToken, mayUse, tokenEntry } from '../../reconciler/tokens.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'trueup-config-'));
+  mkdirSync(join(folder, 'repo'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function configOf(options: ServeOptions, env: NodeJS.ProcessEnv = {}): ServerConfig {
+  const result = resolveConfig(options, env, folder);
+  if (result.kind === 'config') return result.config;
+  throw new Error(JSON.stringify(result.problems));
+}
+
+function problemsOf(options: ServeOptions, env: NodeJS.ProcessEnv = {}) {
+  const result = resolveConfig(options, env, folder);
+  return result.kind === 'problems' ? result.problems : [];
+}
+
+function file(text: string): ServeOptions {
+  writeFileSync(join(folder, 'server.yml'), text);
+  return { config: 'server.yml' };
+}
+
+describe('the server config', () => {
+  test('without any option watches the examples of the clone the program lies in', () => {
+    const [project] = configOf({}).projects;
+    expect(project).toMatchObject({ name: 'main', path: 'examples', local: true, repo: { kind: 'local' } });
+  });
+
+  test('watches the root of a repository that is named', () => {
+    const config = configOf({ repo: 'repo', branch: 'stable' });
+    expect(config.projects).toMatchObject([
+      {
+        name: 'main',
+        repo: { kind: 'local', path: join(folder, 'repo') },
+        branch: 'stable',
+        path: '.',
+        pollMs: 30_000,
+      },
+    ]);
+    expect(config).toMatchObject({
+      listen: { host: '127.0.0.1', port: 3000 },
+      dataDir: join(folder, '.trueup'),
+      databaseUrl: null,
+      page: 'open',
+    });
+  });
+
+  test('runs commands of a remote repository on this machine only when asked to', () => {
+    const repo = 'https://git.example/team/services.git';
+    expect(configOf({ repo }).projects[0]).toMatchObject({
+      local: false,
+      repo: { kind: 'remote', url: repo },
+    });
+    const asRoot = process.getuid?.() === 0;
+    expect(problemsOf({ repo, backend: ['local'] })).toHaveLength(asRoot ? 1 : 0);
+    expect(configOf({ repo, backend: ['local'], allowRoot: true }).projects[0]?.local).toBe(true);
+  });
+
+  test('reads projects, secrets and tokens from a file, relative to its folder', () => {
+    writeFileSync(join(folder, 'hf'), 'from-file\n');
+    const config = configOf(
+      file(`
+listen: "[::1]:8080"
+data_dir: data
+local: {slots: 4}
+projects:
+  main:
+    repo: repo
+    poll: 2m
+    secrets: {HF_TOKEN: file:hf, KEY: env:MY_KEY, GONE: env:GONE}
+    webhook_secret: env:HOOK
+  other:
+    repo: git@git.example:team/other.git
+    path: services/
+`),
+      { MY_KEY: 'from-env', HOOK: 'hush' },
+    );
+    expect(config).toMatchObject({
+      listen: { host: '::1', port: 8080 },
+      dataDir: join(folder, 'data'),
+      slots: 4,
+    });
+    const [main, other] = config.projects;
+    expect(main).toMatchObject({ name: 'main', pollMs: 120_000, webhookSecret: 'hush', local: true });
+    expect(['HF_TOKEN', 'KEY', 'GONE', 'PATH'].map((name) => main?.secrets(name))).toEqual([
+      'from-file',
+      'from-env',
+      null,
+      null,
+    ]);
+    expect(other).toMatchObject({ name: 'other', path: 'services', local: false });
+  });
+
+  test('a folder of secrets gives its files and nothing outside it', () => {
+    mkdirSync(join(folder, 'secrets'));
+    writeFileSync(join(folder, 'secrets', 'TOKEN'), 'x');
+    writeFileSync(join(folder, 'outside'), 'y');
+    const [project] = configOf(file('projects: {main: {repo: repo, secrets: "dir:secrets"}}')).projects;
+    expect([project?.secrets('TOKEN'), project?.secrets('../outside')]).toEqual(['x', null]);
+  });
+
+  test('says every mistake of the file with its line and its fix', () => {
+    const problems = problemsOf(
+      file('listen: 127.0.0.1:3000\nlissten: x\nproxies: many\nprojects:\n  main:\n    pathh: a\n'),
+    );
+    expect(problems.map(({ line, message, fix }) => [line, message, fix])).toEqual([
+      [2, 'unknown key `lissten`', 'Did you mean `listen`?'],
+      [3, 'proxies: is not a valid value', 'Write a number of proxy processes from 1 to 64.'],
+      [6, 'projects.main.repo: is missing', 'Write an https, ssh or file URL, or a folder.'],
+      [6, 'unknown key `pathh`', 'Did you mean `path`?'],
+    ]);
+  });
+
+  test('says where YAML is broken', () => {
+    expect(problemsOf(file('listen: [\n'))).toMatchObject([{ file: 'server.yml', severity: 'error' }]);
+  });
+
+  test.each([
+    [{ repo: 'nowhere' }, 'there is no folder'],
+    [{ repo: 'ftp://x/y' }, 'ftp:// is not spoken'],
+    [{ repo: 'https://me:secret@git.example/x' }, 'holds a credential'],
+    [{ repo: 'repo', path: '../x' }, 'outside the repository'],
+    [{ repo: 'repo', path: '/x' }, 'outside the repository'],
+    [{ repo: 'repo', listen: '3000' }, 'cannot listen on `3000`'],
+    [{ repo: 'repo', listen: 'localhost:99999' }, 'cannot listen on'],
+    [{ repo: 'repo', config: 'gone.yml' }, 'cannot read the config file: ENOENT'],
+  ])('refuses %o', (options, message) => {
+    const problems = problemsOf(options);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.message).toContain(message);
+    expect(problems[0]?.message).not.toContain('secret@');
+    expect(problems[0]?.fix).not.toBe('');
+  });
+
+  test('refuses what is not available yet, and a database that is none, without repeating its password', () => {
+    expect(problemsOf(file('apply: gated\nprojects: {main: {repo: repo}}'))).toMatchObject([
+      { line: 1, path: 'apply' },
+    ]);
+    const [problem] = problemsOf({ repo: 'repo' }, { DATABASE_URL: 'mysql://u:pass@h/d' });
+    expect(problem?.message).toBe('DATABASE_URL is not a Postgres URL');
+  });
+
+  test('asks for a token on the page as soon as the address is not this machine alone', () => {
+    expect(configOf({ repo: 'repo', listen: '0.0.0.0:3000' }).page).toBe('token');
+    expect(configOf({ repo: 'repo', listen: '127.0.0.1:0' }).page).toBe('open');
+  });
+});
+
+describe('tokens', () => {
+  test('are made once per data dir, readable by their owner only', async () => {
+    const dataDir = join(folder, 'tokens');
+    const [first, beside] = await Promise.all([loadTokens(dataDir, {}), loadTokens(dataDir, {})]);
+    expect(beside).toEqual(first);
+    expect(await loadTokens(dataDir, {})).toEqual(first);
+    expect(first.entries.map(({ name, scopes }) => [name, scopes])).toEqual([
+      ['admin', ['admin']],
+      ['call', ['call']],
+    ]);
+    expect(statSync(join(dataDir, 'token')).mode & 0o777).toBe(0o600);
+    expect(JSON.stringify(first.entries)).not.toContain(first.admin);
+  });
+
+  test('TRUEUP_TOKEN is the only token and leaves no file', async () => {
+    const dataDir = join(folder, 'env-token');
+    const tokens = await loadTokens(dataDir, { TRUEUP_TOKEN: 'mine' });
+    expect(tokens).toMatchObject({ admin: 'mine', call: null });
+    expect(statSync(dataDir, { throwIfNoEntry: false })).toBeUndefined();
+  });
+
+  test('a token file that others can read is refused', async () => {
+    const dataDir = join(folder, 'loose');
+    mkdirSync(dataDir);
+    writeFileSync(join(dataDir, 'token'), 'x', { mode: 0o644 });
+    await expect(loadTokens(dataDir, {})).rejects.toMatchObject({
+      fix: expect.stringContaining('chmod 600'),
+    });
+  });
+
+  test('open what their scopes and projects say, and nothing more', () => {
+    const token = makeToken();
+    const entries = [
+      tokenEntry('root', 'other', ['admin']),
+      tokenEntry('ci', token, ['read', 'plan'], ['main']),
+    ];
+    const ci = findToken(entries, token);
+    expect(ci?.name).toBe('ci');
+    expect(findToken(entries, `${token}x`)).toBeNull();
+    expect(
+      ci && [mayUse(ci, 'read', 'main'), mayUse(ci, 'read', 'other'), mayUse(ci, 'apply', 'main')],
+    ).toEqual([true, false, false]);
+    const root = findToken(entries, 'other');
+    expect(root && mayUse(root, 'call', 'any')).toBe(true);
+  });
+});
