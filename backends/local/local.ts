@@ -1,0 +1,91 @@
+// The backend of this machine: a slot is a folder, a replica a plain process under a keeper.
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Instance } from '../../schemas/actual.ts';
+import { Failure } from '../../schemas/errors.ts';
+import type { Backend } from '../backend.ts';
+import { SYSTEM_FOLDERS } from '../host/command.ts';
+import { LOG_LIMITS, type LogLimits } from '../host/log-writer.ts';
+import { createLooker } from './look.ts';
+import { freeDiskGib, LOCAL, offerOf, readMachine, satisfies } from './machine.ts';
+import { refuses } from './refuses.ts';
+import { gone, openSlots } from './slots.ts';
+import { createTransport, type SlotTransport } from './transport.ts';
+import { watchSlots } from './watch.ts';
+
+export interface LocalOptions {
+  /** Where the slots lie. One process at a time works in it. */
+  readonly dir: string;
+  /** Names this machine: slots of another, as in a copied data directory, are left alone. */
+  readonly machine: string;
+  readonly slots?: number;
+  /** The Node.js that runs keepers. */
+  readonly nodePath?: string;
+  readonly logs?: LogLimits;
+}
+
+/** Throws `invalid` where plain processes cannot be kept: it takes Linux's /proc and mkfifo. */
+export async function openLocal(options: LocalOptions): Promise<Backend> {
+  const { machine, nodePath = process.execPath, logs = LOG_LIMITS } = options;
+  const dir = resolve(options.dir);
+  requirePlatform();
+  const slots = await openSlots(dir, machine, options.slots ?? 32);
+  const thisMachine = await readMachine(dir);
+  const looker = createLooker();
+  const transports = new Map<string, SlotTransport>();
+  const watchers = new Set<() => void>();
+
+  /** One for each slot, as it remembers what it has begun. */
+  const transportOf = ({ id }: Pick<Instance, 'id'>): SlotTransport => {
+    const context = { nodePath, logs, looker, ports: slots.ports };
+    const transport = transports.get(id) ?? createTransport({ id, path: slots.path(id) }, context);
+    transports.set(id, transport);
+    return transport;
+  };
+
+  return {
+    name: LOCAL,
+    capabilities: { spot: false, volumes: false, containers: false, processes: true, privileged: false },
+    refuses,
+    async offers(placement) {
+      const resources = { ...thisMachine.resources, diskGib: await freeDiskGib(dir) };
+      const present = { ...thisMachine, resources };
+      return satisfies(present, placement) ? [offerOf(present, slots.free())] : [];
+    },
+    create: async ({ tags }) => slots.take(tags),
+    get: async (id) => slots.find(id),
+    list: async (owner) => slots.all().filter(({ tags }) => tags.owner === owner),
+    async terminate(id) {
+      if (slots.find(id) === null) throw gone(id);
+      await transportOf({ id }).end();
+      if (slots.find(id) === null) throw gone(id); // another call was faster
+      if (!(await slots.giveBack(id))) return;
+      transports.delete(id);
+      looker.forget(id);
+    },
+    transport: transportOf,
+    watch(changed) {
+      const statusOf = (instance: Instance) => transportOf(instance).status();
+      const stop = watchSlots({ dir, instances: slots.all, statusOf, changed });
+      watchers.add(stop);
+      return stop;
+    },
+    async close() {
+      for (const stop of watchers) stop();
+    },
+  };
+}
+
+// Private
+
+function requirePlatform(): void {
+  const hasPipes = SYSTEM_FOLDERS.some((each) => existsSync(join(each, 'mkfifo')));
+  if (existsSync('/proc/self/stat') && hasPipes) return;
+  throw new Failure(
+    'invalid',
+    'the `local` backend needs Linux, with /proc and the program mkfifo (GNU coreutils)',
+    {
+      fix: 'run trueup on Linux, or take `local` out of the backends',
+    },
+  );
+}
