@@ -1,5 +1,6 @@
 // What the daemon and a proxy process say to each other, over the proxy's unix socket, as JSON lines.
 // The proxy is the server: it outlives daemons, and each daemon that comes dials it again.
+// `hello`, `spawn` and `retire` keep their form in every protocol: with them any daemon can replace any proxy.
 import type { RouteTable } from '../schemas/routes.ts';
 
 /** A proxy of another protocol is replaced by handover. */
@@ -7,11 +8,14 @@ export const PROTOCOL = 1;
 
 /** daemon -> proxy */
 export type ControlRequest =
-  | { readonly kind: 'hello'; readonly protocol: number }
+  /** `api` is the socket of the daemon's HTTP API: where everything that is not the proxy's goes from now on. */
+  | { readonly kind: 'hello'; readonly protocol: number; readonly api?: string }
   /** Answered by `ack` once the table is in force and on disk, or by `refused`. */
   | { readonly kind: 'table'; readonly table: RouteTable }
-  /** Start another proxy process on the inherited socket, and report its pid by `spawned`. */
-  | { readonly kind: 'spawn'; readonly id: string }
+  /** Begin to accept connections; nothing happens when that was long ago. A successor waits for it, up to date first. */
+  | { readonly kind: 'accept' }
+  /** Start another proxy process on the inherited socket, and report its pid by `spawned`. `program`: what Node runs. */
+  | { readonly kind: 'spawn'; readonly id: string; readonly program?: string }
   /** Take no new connections, finish those in flight (at most `ms`), exit. */
   | { readonly kind: 'retire'; readonly ms: number };
 
@@ -25,9 +29,16 @@ export type ControlEvent =
       readonly store: string;
       readonly epoch: number;
       readonly generation: number;
+      /** waiting: a successor that has not been told to `accept` yet. */
+      readonly phase: 'waiting' | 'accepting' | 'retiring';
     }
+  /** Follows `stats`, so that counts known to the daemon are never older than the table it saw acknowledged. */
   | { readonly kind: 'ack'; readonly store: string; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'refused'; readonly epoch: number; readonly generation: number; readonly reason: string }
   | { readonly kind: 'spawned'; readonly id: string; readonly pid: number }
-  /** Every second, and at once when a replica's count falls to zero. */
+  | { readonly kind: 'spawn-failed'; readonly id: string; readonly reason: string }
+  /**
+   * Every second, and at once when a replica that left the table has finished. Keys are `<project>/<replica>`;
+   * replicas with nothing in flight are left out.
+   */
   | { readonly kind: 'stats'; readonly inflight: { readonly [replica: string]: number } };
