@@ -63,6 +63,11 @@ export function startLoop({ store, clock, holder, machine, pass, onFailure, onRe
     if (!isStopped) cancelTimer = clock.after(ms, () => void pump());
   }
 
+  function retrySoon(): false {
+    schedule(STORE_RETRY_MS);
+    return false;
+  }
+
   /** Writes what has ended, marks what was woken, claims what is due; then sleeps until something is. */
   async function pump(): Promise<void> {
     isAgain = true;
@@ -83,8 +88,7 @@ export function startLoop({ store, clock, holder, machine, pass, onFailure, onRe
     if (lost) return true;
     // The lease still guards the write, so trying again is safe for as long as it may be ours.
     ended.push(...batch.filter(({ deadline }) => clock.now() < deadline));
-    schedule(STORE_RETRY_MS);
-    return false;
+    return retrySoon();
   }
 
   async function writeWakes(): Promise<boolean> {
@@ -93,19 +97,18 @@ export function startLoop({ store, clock, holder, machine, pass, onFailure, onRe
     woken.clear();
     if ((await guarded(() => store.wake(keys).then(() => true))) === true) return true;
     for (const key of keys) woken.add(key);
-    schedule(STORE_RETRY_MS);
-    return false;
+    return retrySoon();
   }
 
   async function claimDue(): Promise<boolean> {
     const limit = BATCH - active.size;
     if (limit <= 0) return true;
     const claims = await guarded(() => store.claim({ holder, machine, limit, leaseMs: LEASE_MS }));
-    if (!claims) return (schedule(STORE_RETRY_MS), false);
+    if (!claims) return retrySoon();
     for (const claim of claims) void work(claim);
     if (claims.length > 0) return true;
     const next = await guarded(async () => ({ at: await store.nextWake(machine), now: await store.now() }));
-    if (!next) return (schedule(STORE_RETRY_MS), false);
+    if (!next) return retrySoon();
     if (ended.length === 0)
       schedule(next.at === null ? IDLE_MS : Math.min(IDLE_MS, Math.max(1, next.at - next.now)));
     return true;
@@ -116,7 +119,10 @@ export function startLoop({ store, clock, holder, machine, pass, onFailure, onRe
     active.set(key, claim.lease);
     const deadline = clock.now() + LEASE_MS;
     const settlement = await pass(claim).then(
-      (done) => (crashes.delete(key), done),
+      (done) => {
+        crashes.delete(key);
+        return done;
+      },
       (error) => afterCrash(claim, asFailure(error)),
     );
     active.delete(key);

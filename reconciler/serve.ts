@@ -98,7 +98,9 @@ async function start(
   });
   closers.push(() => local.close());
   const projects = await openProjects(config, dataDir, local);
-  closers.push(() => projects.forEach(({ source }) => source.close()));
+  closers.push(() => {
+    for (const { source } of projects) source.close();
+  });
   const backends = new Map([[local.name, local]]);
   const entries = [...tokens.entries, ...config.tokens];
 
@@ -111,7 +113,9 @@ async function start(
     listen,
     count: config.proxies,
     apiSocket,
-    onChange: () => moving.forEach((key) => loop.wake(key)),
+    onChange: () => {
+      for (const key of moving) loop.wake(key);
+    },
     log,
   });
   closers.push(() => fleet.detach());
@@ -169,6 +173,8 @@ async function start(
       return [project.config.name, { sync, deps: reconcileDeps(project) }] as const;
     }),
   );
+  // The lock of the data dir says so: whoever held leases for this machine before is dead.
+  await store.endLeases(dataDir.machine);
   await restore(store, projects, publisher.set, (key, state) => prober.watch(key, state));
   publisher.flush();
 
@@ -182,7 +188,7 @@ async function start(
   const loop = startLoop({
     store,
     clock: systemClock,
-    holder: `${dataDir.machine}/${process.pid}`,
+    holder: dataDir.machine,
     machine: dataDir.machine,
     pass: (claim) => {
       const project = passes.get(claim.record.project);
@@ -211,9 +217,7 @@ async function start(
       log,
     ),
   );
-  closers.push(
-    every(PRUNE_MS, async () => void (await store.pruneEvents((await store.now()) - EVENT_AGE_MS)), log),
-  );
+  closers.push(every(PRUNE_MS, () => prune(store, projects), log));
 
   const urlOf = (project: string, service: string) => `${fleet.url}/proxy/services/${project}/${service}/`;
   const api = createApi({
@@ -351,6 +355,19 @@ function webhooksOf(projects: readonly Project[], wake: (project: string) => voi
     ),
   );
   return (project: string) => hooks.get(project) ?? null;
+}
+
+/** Forgets old events, and commits that no deployment needs any more. */
+async function prune(store: Store, projects: readonly Project[]): Promise<void> {
+  await store.pruneEvents((await store.now()) - EVENT_AGE_MS);
+  for (const { config, source } of projects) {
+    const states = (await store.list(config.name)).flatMap(({ service, state }) =>
+      service && state ? [state as ServiceState] : [],
+    );
+    await source.keep([
+      ...new Set(states.flatMap(({ deployments }) => deployments.map(({ commit }) => commit))),
+    ]);
+  }
 }
 
 function every(ms: number, work: () => Promise<void>, log: (line: string) => void): () => void {

@@ -56,6 +56,15 @@ interface ClaimRow extends RecordRow {
 const longestDueFirst = (a: ClaimRow, b: ClaimRow): number =>
   a.was_due - b.was_due || (a.key < b.key ? -1 : 1);
 
+export async function endLeases(query: Query, holder: string): Promise<void> {
+  await query(
+    `with held as (select key from trueup.keys where holder = $1 order by key for update)
+    update trueup.keys k set wake_at = trueup.now_ms(), token = null, holder = null, lease_until = null
+    from held where k.key = held.key`,
+    [holder],
+  );
+}
+
 export async function renew(
   query: Query,
   leases: readonly Lease[],

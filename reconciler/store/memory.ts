@@ -49,6 +49,7 @@ export function openMemory(options: MemoryOptions = {}): MemoryStore {
     nextEpoch: async () => ++world.epoch,
     ensureProject: async (project) => ensureProject(world, project),
     claim: async (request) => claim(world, request),
+    endLeases: async (holder) => endLeases(world, holder),
     renew: async (leases, leaseMs) => renew(world, leases, leaseMs),
     settle: async (settlements) => settle(world, settlements),
     putDesired: async (lease, changes, state, events) => putDesired(world, lease, changes, state, events),
@@ -81,6 +82,8 @@ interface World {
 
 interface Row extends KeyRecord {
   readonly lease: Lease | null;
+  /** Of the lease; left over once that is given back. */
+  readonly holder: string;
 }
 
 interface Journal {
@@ -115,10 +118,20 @@ function ensureProject(world: World, project: string): void {
 
 function blank(project: string, service: string): Row {
   const key = service === '' ? project : `${project}/${service}`;
-  return { key, project, service, desired: null, state: null, machine: null, wakeAt: null, lease: null };
+  return {
+    key,
+    project,
+    service,
+    desired: null,
+    state: null,
+    machine: null,
+    wakeAt: null,
+    lease: null,
+    holder: '',
+  };
 }
 
-function claim(world: World, { machine, keys, limit, leaseMs }: ClaimRequest): readonly Claim[] {
+function claim(world: World, { holder, machine, keys, limit, leaseMs }: ClaimRequest): readonly Claim[] {
   const now = world.now();
   const wanted = keys === undefined ? null : new Set(keys);
   return [...world.rows.values()]
@@ -127,7 +140,7 @@ function claim(world: World, { machine, keys, limit, leaseMs }: ClaimRequest): r
     .slice(0, limit)
     .map((row) => {
       const lease = { key: row.key, token: `lease-${++world.leases}`, until: now + leaseMs };
-      const taken = { ...row, wakeAt: null, lease };
+      const taken = { ...row, wakeAt: null, lease, holder };
       put(world, taken);
       return { record: record(taken), lease, now };
     });
@@ -139,6 +152,12 @@ function isDue(row: Row, now: number): boolean {
 }
 
 const claimable = (row: Row, machine: string): boolean => row.machine === null || row.machine === machine;
+
+function endLeases(world: World, holder: string): void {
+  for (const row of [...world.rows.values()]) {
+    if (row.lease !== null && row.holder === holder) put(world, { ...row, wakeAt: world.now(), lease: null });
+  }
+}
 
 function renew(world: World, leases: readonly Lease[], leaseMs: number): ReadonlySet<string> {
   const rows = leases.flatMap((lease) => held(world, lease) ?? []);
@@ -233,7 +252,7 @@ const list = (world: World, project: string): readonly KeyRecord[] =>
 const sorted = (world: World, wanted: (row: Row) => boolean): readonly Row[] =>
   [...world.rows.values()].filter(wanted).sort(byKey);
 
-function record({ lease: _, ...row }: Row): KeyRecord {
+function record({ lease: _, holder: __, ...row }: Row): KeyRecord {
   return row;
 }
 

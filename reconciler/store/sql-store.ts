@@ -2,6 +2,7 @@
 import { appendEvents, events, pruneEvents } from './events.ts';
 import {
   claim,
+  endLeases,
   ensureProject,
   list,
   load,
@@ -25,6 +26,7 @@ export async function sqlStore(sql: Sql): Promise<Omit<Store, 'kind' | 'subscrib
     nextEpoch: () => nextEpoch(query),
     ensureProject: (project) => ensureProject(query, project),
     claim: (request) => claim(query, request),
+    endLeases: (holder) => endLeases(query, holder),
     renew: (leases, leaseMs) => renew(query, leases, leaseMs),
     settle: (settlements) => settle(query, settlements),
     putDesired: (lease, changes, state, events) =>

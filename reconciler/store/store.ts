@@ -84,6 +84,8 @@ export interface Store {
   ensureProject(project: string): Promise<void>;
   /** Leases up to `limit` due keys that nobody else holds, longest due first. Taken keys are no longer due. */
   claim(request: ClaimRequest): Promise<readonly Claim[]>;
+  /** Ends the leases of a holder that is known to be dead, so that its keys need not wait until they run out. */
+  endLeases(holder: string): Promise<void>;
   /** Extends leases still held; returns the keys of those, others are lost. */
   renew(leases: readonly Lease[], leaseMs: number): Promise<ReadonlySet<string>>;
   /** Writes the ends of passes in one transaction; each is guarded by its lease. Returns the keys whose lease was lost: nothing of theirs was written. */

@@ -206,6 +206,15 @@ export function storeContract(open: () => Promise<Subject>): void {
       expect(await store.settle([{ ...asleep(lease), state: 1 }])).toEqual(new Set([record.key]));
     });
 
+    it('of a holder known to be dead ends at once, and is good for nothing', async () => {
+      const { lease, record } = await claimed();
+      await store.endLeases('somebody else');
+      expect(await claim({ keys: [record.key] })).toEqual([]);
+      await store.endLeases('test');
+      expect(await store.settle([{ ...asleep(lease), state: 1 }])).toEqual(new Set([record.key]));
+      expect(await claim({ keys: [record.key] })).toHaveLength(1);
+    });
+
     it('is extended by renewing', async () => {
       const [a, b] = await services('a', 'b');
       const [kept] = await claim({ keys: [must(a)], leaseMs: 10_000 });
