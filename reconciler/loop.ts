@@ -6,6 +6,8 @@ import { backoffMs } from './plan/backoff.ts';
 import type { Claim, Lease, Settlement, Store } from './store/store.ts';
 
 export interface Loop {
+  /** Begins to claim. Keys may be woken before. */
+  start(): void;
   /** Makes keys due now; many calls in a row become one write. */
   wake(key: string): void;
   /** Takes no new key, waits for the passes under way, gives all leases back. */
@@ -34,11 +36,20 @@ const BATCH = 256;
 const IDLE_MS = 15_000;
 const STORE_RETRY_MS = 500;
 
-export function startLoop({ store, clock, holder, machine, pass, onFailure, onRecovery }: LoopOptions): Loop {
+export function createLoop({
+  store,
+  clock,
+  holder,
+  machine,
+  pass,
+  onFailure,
+  onRecovery,
+}: LoopOptions): Loop {
   const active = new Map<string, Lease>();
   const crashes = new Map<string, number>();
   const ended: { settlement: Settlement; deadline: number }[] = [];
   const woken = new Set<string>();
+  let isStarted = false;
   let isStopped = false;
   let isDown = false;
   let isPumping = false;
@@ -71,7 +82,7 @@ export function startLoop({ store, clock, holder, machine, pass, onFailure, onRe
   /** Writes what has ended, marks what was woken, claims what is due; then sleeps until something is. */
   async function pump(): Promise<void> {
     isAgain = true;
-    if (isPumping) return;
+    if (isPumping || !isStarted) return;
     isPumping = true;
     while (isAgain) {
       isAgain = false;
@@ -143,11 +154,16 @@ export function startLoop({ store, clock, holder, machine, pass, onFailure, onRe
     if (!isStopped) cancelRenewal = clock.after(RENEW_MS, () => void renew());
   }
 
-  let cancelRenewal = clock.after(RENEW_MS, () => void renew());
-  const unsubscribe = store.subscribe(() => void pump());
-  void pump();
+  let cancelRenewal = () => {};
+  let unsubscribe = () => {};
 
   return {
+    start() {
+      isStarted = true;
+      cancelRenewal = clock.after(RENEW_MS, () => void renew());
+      unsubscribe = store.subscribe(() => void pump());
+      void pump();
+    },
     wake(key) {
       woken.add(key);
       schedule(0);

@@ -3,7 +3,6 @@
 import type { DesiredRecord } from '../schemas/desired.ts';
 import { asFailure, Failure } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
-import { canonical } from '../schemas/json.ts';
 import type { ServiceState, Step } from '../schemas/rollout.ts';
 import type { BoundaryHook } from './boundary.ts';
 import type { Clock } from './clock.ts';
@@ -12,6 +11,7 @@ import { type ObserveDeps, observe } from './observe.ts';
 import { check } from './plan/check.ts';
 import { type Decision, decide } from './plan/decide.ts';
 import { foldCreated, foldFailure } from './plan/outcome.ts';
+import { isSameValue } from './plan/same.ts';
 import type { Claim, Lease, Settlement, Store } from './store/store.ts';
 
 export interface ReconcileDeps extends ObserveDeps, ExecuteDeps {
@@ -155,7 +155,6 @@ function machineOf(machine: string, state: ServiceState | null): string | null {
 /** When the last look was matters only while something is timed; a state that differs in nothing else is not written. */
 function isSame(before: ServiceState | null, after: ServiceState | null): boolean {
   if (before === null || after === null) return before === after;
-  if (after.waiting.length > 0 || after.replicas.some(({ phase }) => phase !== 'ready'))
-    return canonical(before) === canonical(after);
-  return canonical({ ...before, observedAt: 0 }) === canonical({ ...after, observedAt: 0 });
+  const isTimed = after.waiting.length > 0 || after.replicas.some(({ phase }) => phase !== 'ready');
+  return isSameValue(before, isTimed ? after : { ...after, observedAt: before.observedAt });
 }

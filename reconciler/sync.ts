@@ -180,12 +180,17 @@ async function nextDesired(
   for (const [name, file] of services) {
     const before = known.get(name) ?? null;
     const isTouched = isFirst || snapshot.touched === null || snapshot.touched.includes(file.path);
-    if (before && !before.removed && !isTouched && !hasMounts(file)) next.set(name, before);
+    if (before && isSound(before) && !isTouched && !hasMounts(file)) next.set(name, before);
     else next.set(name, recordOf(options, snapshot, file, before, mountIds));
   }
   for (const [name, problems] of conflicts) next.set(name, kept(known.get(name) ?? null, problems));
   for (const file of snapshot.files.values()) keepBroken(file, known, next);
   return next;
+}
+
+/** Problems may come from outside the file, as those of a name claimed twice do: they can end without it being touched. */
+function isSound({ removed, problems }: DesiredRecord): boolean {
+  return !removed && problems.every(({ severity }) => severity !== 'error');
 }
 
 /** A file that says nothing valid still holds its service: under its own name, or the name it had when it was last good. */

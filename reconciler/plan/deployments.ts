@@ -1,8 +1,8 @@
 // Small questions about a service's deployments and replicas that several decisions share.
 import type { GroupSpec, ServiceSpec } from '../../schemas/desired.ts';
-import { canonical } from '../../schemas/json.ts';
 import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
 import { freshProbes } from './probes.ts';
+import { isSameValue } from './same.ts';
 
 export function newState(project: string, service: string, now: number): ServiceState {
   return {
@@ -64,7 +64,7 @@ export function sameShapes(
   a: { readonly shapes: Deployment['shapes'] },
   b: { readonly shapes: Deployment['shapes'] },
 ): boolean {
-  return canonical(a.shapes) === canonical(b.shapes);
+  return isSameValue(a.shapes, b.shapes);
 }
 
 /**
@@ -84,5 +84,5 @@ export function adopt(state: ServiceState, deployment: Deployment): readonly Rep
 }
 
 function sameProbes(a: ServiceSpec | undefined, b: ServiceSpec): boolean {
-  return a !== undefined && canonical(a.probes) === canonical(b.probes);
+  return a !== undefined && isSameValue(a.probes, b.probes);
 }

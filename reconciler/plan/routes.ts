@@ -1,8 +1,8 @@
 // What proxies may send a service's requests to. Only replicas that were ready, and never nobody because of probes.
 import type { ServiceSpec } from '../../schemas/desired.ts';
-import { canonical } from '../../schemas/json.ts';
 import type { Replica } from '../../schemas/rollout.ts';
 import type { RouteReplica, ServiceRoute } from '../../schemas/routes.ts';
+import { isSameValue } from './same.ts';
 
 /** The route of a service now; the same version as `previous` when nothing changed. */
 export function routeOf(
@@ -19,8 +19,7 @@ export function routeOf(
     model: spec.model && { name: spec.model.name, format: spec.model.format, prefix: spec.model.prefix },
     replicas: routable(replicas),
   };
-  if (previous && canonical({ ...previous, version: 0 }) === canonical({ ...route, version: 0 }))
-    return previous;
+  if (previous && isSameValue(previous, { ...route, version: previous.version })) return previous;
   return { ...route, version: (previous?.version ?? 0) + 1 };
 }
 

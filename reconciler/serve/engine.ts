@@ -1,0 +1,235 @@
+// What moves: the loop and its passes, the proxies and their table, the prober, the sweeper.
+import { join } from 'node:path';
+import { type Fleet, startFleet } from '../../proxy/fleet.ts';
+import { preparePlace } from '../../proxy/place.ts';
+import { asFailure, type Failure } from '../../schemas/errors.ts';
+import type { ServiceState } from '../../schemas/rollout.ts';
+import { noBoundary } from '../boundary.ts';
+import { systemClock } from '../clock.ts';
+import { createLoop, type Loop } from '../loop.ts';
+import { createProber, type Prober } from '../probe.ts';
+import { processRequest } from '../process-request.ts';
+import { createPublisher, type Publisher } from '../publish.ts';
+import { type ReconcileDeps, reconcile } from '../reconcile.ts';
+import type { Claim, Settlement } from '../store/store.ts';
+import { sweep } from '../sweep.ts';
+import { createSync } from '../sync.ts';
+import type { Closing } from './closing.ts';
+import type { Ground } from './ground.ts';
+import { type Project, refusalOf } from './projects.ts';
+
+export interface Engine {
+  readonly loop: Loop;
+  readonly fleet: Fleet;
+  readonly apiSocket: string;
+  /** Why work is held up; null when it is not. */
+  readonly trouble: () => string | null;
+  /** Begins to work, with what is stored as the starting point. */
+  start(): Promise<void>;
+}
+
+const SWEEP_MS = 60_000;
+const PRUNE_MS = 3_600_000;
+const EVENT_AGE_MS = 30 * 86_400_000;
+/** A local repository is asked this often even if its files do not seem to change. */
+const LOCAL_POLL_MS = 5_000;
+
+/** Makes everything and adopts the proxies that run; nothing is decided before `start`. */
+export async function createEngine(
+  ground: Ground,
+  listen: string,
+  log: (line: string) => void,
+  closing: Closing,
+): Promise<Engine> {
+  const { store, vault, dataDir, projects } = ground;
+  const passes = new Map<string, Pass>();
+  const trouble = createTrouble(log);
+  const loop = createLoop({
+    store,
+    clock: systemClock,
+    holder: dataDir.machine,
+    machine: dataDir.machine,
+    pass: async (claim) => (passes.get(claim.record.project) ?? notOurs)(claim),
+    ...trouble.handlers,
+  });
+  const moving = new Set<string>();
+  const { sockets } = await preparePlace(dataDir.path);
+  const apiSocket = join(sockets, 'api.sock');
+  const fleet = await startFleet({
+    dataDir: dataDir.path,
+    listen,
+    count: ground.config.proxies,
+    apiSocket,
+    onChange: () => {
+      for (const key of moving) loop.wake(key);
+    },
+    log,
+  });
+  closing.add(() => fleet.detach());
+  const publisher = createPublisher({
+    store: store.id,
+    epoch: await store.nextEpoch(),
+    tokens: ground.tokens.filter(({ scopes }) => scopes.includes('call') || scopes.includes('admin')),
+    clock: systemClock,
+    push: (table) => fleet.push(table),
+  });
+  closing.add(() => publisher.close());
+  const prober = createProber({
+    clock: systemClock,
+    now: Date.now,
+    probesOf: (deployment) => vault.open(deployment.sealed).probes,
+    wake: (key) => loop.wake(key),
+  });
+  closing.add(() => prober.close());
+  for (const project of projects.values()) {
+    passes.set(project.config.name, passOf(ground, project, { fleet, prober, publisher, moving }));
+  }
+  return {
+    loop,
+    fleet,
+    apiSocket,
+    trouble: trouble.now,
+    async start() {
+      // The lock of the data dir says so: whoever held leases for this machine before is dead.
+      await store.endLeases(dataDir.machine);
+      await restore(ground, prober, publisher);
+      for (const name of projects.keys()) await store.ensureProject(name);
+      closing.add(() => loop.stop());
+      loop.start();
+      wakeOnEvents(ground, loop, closing);
+      closing.add(
+        every(
+          SWEEP_MS,
+          () => sweep({ ...ground, owner: dataDir.owner, projects: [...projects.keys()] }),
+          log,
+        ),
+      );
+      closing.add(every(PRUNE_MS, () => prune(ground), log));
+    },
+  };
+}
+
+// Private
+
+type Pass = (claim: Claim) => Promise<Settlement>;
+
+function notOurs({ record }: Claim): never {
+  throw new Error(`project ${record.project} is in the database, but not in this server's configuration`);
+}
+
+interface Parts {
+  readonly fleet: Fleet;
+  readonly prober: Prober;
+  readonly publisher: Publisher;
+  /** Keys whose next move depends on the proxies: woken when those have something new. */
+  readonly moving: Set<string>;
+}
+
+/** The pass of a project's keys: its own is a sync with git, its services' a reconcile. */
+function passOf(ground: Ground, project: Project, parts: Parts): Pass {
+  const { config, source, backends } = project;
+  const deps = reconcileDeps(ground, project, parts);
+  const sync = createSync({
+    project: config.name,
+    source,
+    store: ground.store,
+    secrets: config.secrets,
+    vault: ground.vault,
+    refusal: refusalOf(backends),
+    pollMs: source.isLocal ? Math.min(LOCAL_POLL_MS, config.pollMs) : config.pollMs,
+    random: Math.random,
+    boundary: noBoundary,
+  });
+  return (claim) => (claim.record.service === '' ? sync(claim) : reconcile(deps, claim));
+}
+
+function reconcileDeps(
+  { dataDir, store, vault }: Ground,
+  { source, backends }: Project,
+  { fleet, prober, publisher, moving }: Parts,
+): ReconcileDeps {
+  return {
+    owner: dataDir.owner,
+    machine: dataDir.machine,
+    backends,
+    takeProbes: (key) => prober.take(key),
+    published: (key) => fleet.published().get(key) ?? -1,
+    inflight: (name, replica) => fleet.inflight(name, replica),
+    publish: (key, route) => publisher.set(key, route),
+    processOf: (deployment, replica, name) => processRequest(vault, source, deployment, replica, name),
+    store,
+    clock: systemClock,
+    boundary: noBoundary,
+    noteState(key, state) {
+      prober.watch(key, state);
+      if (state === null) publisher.set(key, null);
+      if (state?.waiting.some(({ reason }) => reason === 'publish' || reason === 'drain')) moving.add(key);
+      else moving.delete(key);
+    },
+  };
+}
+
+/** Proxies and probes go on from what is stored, before the first pass. */
+async function restore({ store, projects }: Ground, prober: Prober, publisher: Publisher): Promise<void> {
+  for (const name of projects.keys()) {
+    for (const { key, service, state } of await store.list(name)) {
+      if (service === '' || !state) continue;
+      publisher.set(key, (state as ServiceState).route);
+      prober.watch(key, state as ServiceState);
+    }
+  }
+  publisher.flush();
+}
+
+function wakeOnEvents({ projects, backends }: Ground, loop: Loop, closing: Closing): void {
+  for (const [name, { source }] of projects) {
+    loop.wake(name);
+    closing.add(source.watch(() => loop.wake(name)));
+  }
+  for (const backend of backends.values()) {
+    closing.add(backend.watch(({ project, service }) => loop.wake(`${project}/${service}`)));
+  }
+}
+
+/** Forgets old events, and commits that no deployment needs any more. */
+async function prune({ store, projects }: Ground): Promise<void> {
+  await store.pruneEvents((await store.now()) - EVENT_AGE_MS);
+  for (const [name, { source }] of projects) {
+    const states = (await store.list(name)).filter(({ service, state }) => service !== '' && state !== null);
+    const commits = states.flatMap(({ state }) =>
+      (state as ServiceState).deployments.map(({ commit }) => commit),
+    );
+    await source.keep([...new Set(commits)]);
+  }
+}
+
+function every(ms: number, work: () => Promise<void>, log: (line: string) => void): () => void {
+  const run = () => void work().catch((error: unknown) => log(failureText(null, asFailure(error))));
+  const timer = setInterval(run, ms);
+  run();
+  return () => clearInterval(timer);
+}
+
+/** Tells of failures of passes and of the store, and remembers the store's while it lasts. */
+function createTrouble(log: (line: string) => void) {
+  let storeFailure: string | null = null;
+  return {
+    now: () => storeFailure,
+    handlers: {
+      onFailure(key: string | null, failure: Failure) {
+        if (key === null) storeFailure = failure.message;
+        log(failureText(key, failure));
+      },
+      onRecovery() {
+        storeFailure = null;
+        log('the database answers again');
+      },
+    },
+  };
+}
+
+function failureText(key: string | null, failure: Failure): string {
+  const fix = failure.fix ? `. ${failure.fix}` : '';
+  const cause = failure.cause instanceof Error ? failure.cause : failure;
+  return `${key ? `${key}: ` : ''}${failure.message}${fix}${failure.kind === 'bug' ? `\n${cause.stack}` : ''}`;
+}

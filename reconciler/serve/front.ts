@@ -1,0 +1,93 @@
+// What people and programs ask: the HTTP API on its unix socket, and the file that tells commands nearby where it is.
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { UrlOf } from '../api/read.ts';
+import { createApi, type Webhook } from '../api.ts';
+import { writeAddress } from '../cli/address.ts';
+import { createPlanner } from '../planner.ts';
+import { replicaLogs } from '../replica-logs.ts';
+import { createWebhook } from '../webhook.ts';
+import type { Closing } from './closing.ts';
+import type { Engine } from './engine.ts';
+import type { Ground } from './ground.ts';
+import { mountIds, offersOf, type Project, refusalOf } from './projects.ts';
+
+export async function openFront(
+  ground: Ground,
+  engine: Engine,
+  log: (line: string) => void,
+  closing: Closing,
+): Promise<UrlOf> {
+  const { store, projects, tokens, config, dataDir, own } = ground;
+  const { loop, fleet, apiSocket, trouble } = engine;
+  const urlOf: UrlOf = (project, service) => `${fleet.url}/proxy/services/${project}/${service}/`;
+  const hooks = webhooks(projects, (name) => loop.wake(name));
+  const api = createApi({
+    store,
+    tokens,
+    projects: [...projects.keys()],
+    page: config.page,
+    unready: trouble,
+    urlOf,
+    logs: (request) => replicaLogs(ground, request),
+    plan: createPlanner({
+      store,
+      wanted: (name) => wantedOptions(ground, projectNamed(projects, name)),
+      offers: (name, placement) => offersOf(projectNamed(projects, name), placement),
+    }),
+    webhook: (name) => hooks.get(name) ?? null,
+    report: (error) => log(`error: ${error.stack ?? error.message}`),
+  });
+  await listenOn(apiSocket, getRequestListener(api.fetch), closing);
+  writeAddress(dataDir.path, { url: fleet.url, token: own.admin });
+  return urlOf;
+}
+
+// Private
+
+function projectNamed(projects: ReadonlyMap<string, Project>, name: string): Project {
+  const project = projects.get(name);
+  if (!project) throw new Error(`project ${name} is not configured`);
+  return project;
+}
+
+function wantedOptions({ vault }: Ground, project: Project) {
+  return {
+    root: project.source.path(),
+    secrets: project.config.secrets,
+    vault,
+    refusal: refusalOf(project.backends),
+    mountIds: (paths: readonly string[]) => mountIds(project, paths),
+  };
+}
+
+function webhooks(
+  projects: ReadonlyMap<string, Project>,
+  wake: (project: string) => void,
+): Map<string, Webhook> {
+  const hooks = new Map<string, Webhook>();
+  for (const [name, { config, source }] of projects) {
+    const secret = config.webhookSecret;
+    if (secret !== null)
+      hooks.set(name, createWebhook({ secret, branch: source.branch, wake: () => wake(name) }));
+  }
+  return hooks;
+}
+
+async function listenOn(
+  socket: string,
+  listener: Parameters<typeof createServer>[1],
+  closing: Closing,
+): Promise<void> {
+  await rm(socket, { force: true });
+  const server = createServer(listener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socket, resolve);
+  });
+  closing.add(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+}

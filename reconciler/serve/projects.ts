@@ -1,0 +1,63 @@
+// The projects of a daemon: each with its source and the backends it may use.
+import { join } from 'node:path';
+import type { Backend } from '../../backends/backend.ts';
+import type { Placement } from '../../schemas/desired.ts';
+import type { Offer } from '../../schemas/offer.ts';
+import type { ProjectConfig } from '../config.ts';
+import type { AssembleOptions } from '../source/assemble.ts';
+import { openSource, type Source } from '../source/git.ts';
+
+export interface Project {
+  readonly config: ProjectConfig;
+  readonly source: Source;
+  readonly backends: ReadonlyMap<string, Backend>;
+}
+
+/** Opens a project without contacting its repository. */
+export async function openProject(config: ProjectConfig, dataDir: string, local: Backend): Promise<Project> {
+  const source = await openSource({
+    repo: config.repo.kind === 'local' ? config.repo.path : config.repo.url,
+    dir: join(dataDir, 'git', config.name),
+    ...(config.branch === null ? {} : { branch: config.branch }),
+    ...(config.path === '.' ? {} : { path: config.path }),
+    ...(config.gitToken === null ? {} : { token: config.gitToken }),
+  });
+  return { config, source, backends: new Map(config.local ? [[local.name, local]] : []) };
+}
+
+/** A process that every backend refuses is a problem of its file; the first backend's reason is given. */
+export function refusalOf(backends: ReadonlyMap<string, Backend>): AssembleOptions['refusal'] {
+  return ({ process }) => {
+    if (backends.size === 0) {
+      return {
+        path: '',
+        message: 'this project has no backend to run it',
+        fix: 'start with --backend local, or configure one',
+      };
+    }
+    const refusals = [...backends.values()].map((backend) => backend.refuses(process));
+    const [first] = refusals;
+    const path = process.image === null ? 'commands' : 'image';
+    return first && refusals.every((refusal) => refusal !== null) ? { path, ...first } : null;
+  };
+}
+
+/** What all backends of a project would sell, cheapest first. One that does not answer is left out. */
+export async function offersOf({ backends }: Project, placement: Placement): Promise<Offer[]> {
+  const asked = [...backends.values()].map((backend) => backend.offers(placement).catch(() => []));
+  return (await Promise.all(asked)).flat().toSorted((a, b) => a.price - b.price);
+}
+
+/** Git's names of what paths hold in the newest commit; null: nothing is there. */
+export async function mountIds(
+  { source }: Project,
+  paths: readonly string[],
+): Promise<Map<string, string | null>> {
+  const { commit } = await source.fetch();
+  const ids = new Map<string, string | null>();
+  for (const path of paths) {
+    const object = await source.object(commit, path);
+    ids.set(path, object && `${object.mode}:${object.id}`);
+  }
+  return ids;
+}
