@@ -36,7 +36,7 @@ export function statusBlocks(status: Status): Block[] {
     {
       kind: 'table',
       head: ['NAME', 'STATUS', 'READY', 'DEPLOYMENT', 'PRICE'],
-      rows: services.map(serviceRow),
+      rows: services.flatMap((service) => [serviceRow(service), ...movingRows(service)]),
       shrink: [0],
     },
     ...(sample ? [BLANK, line(0, dim(`Each at ${sample.url.replace(sample.name, 'NAME')}`))] : []),
@@ -126,6 +126,30 @@ function serviceRow(service: ServiceView): Row {
   return attention ? { cells, note: dim(attention) } : { cells };
 }
 
+/** Most replicas shown under a service; the rest is counted. */
+const SHOWN_REPLICAS = 8;
+
+/** While a service is on its way its replicas are shown below it, one by one: what it is that comes and goes. */
+function movingRows({ status, replicas }: ServiceView): Row[] {
+  if (toneOf(status) === 'good') return [];
+  const rows = replicas.slice(0, SHOWN_REPLICAS).map((replica): Row => {
+    const { name, phase, ready, deployment } = replica;
+    return {
+      cells: [
+        dim(`  ${name}`),
+        { text: phase, tone: ready ? 'good' : 'dim' },
+        plain(marksOf(replica)),
+        dim(String(deployment)),
+        dim(''),
+      ],
+    };
+  });
+  const left = replicas.length - rows.length;
+  return left > 0
+    ? [...rows, { cells: [dim(`  and ${left} more`), dim(''), dim(''), dim(''), dim('')] }]
+    : rows;
+}
+
 function readyOf({ ready, desired }: ServiceView): string {
   return `${ready}/${desired}`;
 }
@@ -177,14 +201,18 @@ function replicaTable(replicas: readonly ReplicaView[]): Block {
 }
 
 function replicaRow(replica: ReplicaView): Row {
-  const { name, phase, ready, probes, deployment, backend, region, instance, pricePerHour, detail } = replica;
+  const { name, phase, ready, deployment, backend, region, instance, pricePerHour, detail } = replica;
   const cells: Cell[] = [
     plain(name),
     { text: phase, tone: ready ? 'good' : 'warn' },
-    plain(probes.map(({ mark }) => mark).join('') || '-'),
+    plain(marksOf(replica)),
     plain(`${deployment}`),
     plain([...new Set([backend, region, instance])].join(' ')),
     plain(money(pricePerHour)),
   ];
   return detail ? { cells, note: dim(detail) } : { cells };
+}
+
+function marksOf({ probes }: ReplicaView): string {
+  return probes.map(({ mark }) => mark).join('') || '-';
 }
