@@ -138,9 +138,10 @@ function tableLines(table: Table, screen: Screen): string[] {
   const rows: Row[] = [{ cells: head }, ...table.rows];
   const widths = columnWidths(rows, table.shrink, screen.width);
   return rows.flatMap(({ cells, note }) => {
-    const line = cells.map((cell, index) =>
-      padded(cell, widths[index] ?? 0, index === cells.length - 1, screen),
-    );
+    const last = cells.findLastIndex(({ text }) => text !== '');
+    const line = cells
+      .slice(0, last + 1)
+      .map((cell, index) => padded(cell, widths[index] ?? 0, index === last, screen));
     if (!note) return [line.join(' '.repeat(GAP))];
     const remark = cutOff(visible(note.text), screen.width - GAP);
     return [line.join(' '.repeat(GAP)), ' '.repeat(GAP) + paint({ ...note, text: remark }, screen)];

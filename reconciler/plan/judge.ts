@@ -88,9 +88,9 @@ function whyFailed(state: ServiceState): string | null {
   if (rollout?.outcome !== 'rolling' || goodOf(state) === null || state.good === state.target) return null;
   const last = state.failures.at(-1)?.reason ?? '';
   if (rollout.exits >= MAX_EXITS)
-    return `${rollout.exits} candidates ended before it was done; the last ${last}`;
+    return `${rollout.exits} candidates ended before the rollout was done; the last one ${last}`;
   if (rollout.unready >= MAX_UNREADY)
-    return `${rollout.unready} candidates did not become ready; the last: ${last}`;
+    return `${rollout.unready} candidates did not become ready; the last one ${last}`;
   const trial = state.replicas.find((replica) => trialOverdue(replica, state));
   return trial ? `the new probes did not succeed on ${trial.name}, which serves well by the old ones` : null;
 }

@@ -85,10 +85,18 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
       ];
     }
     if (isHeldRollout(state, target)) return [];
-    if (mine.length >= ceilingOf(state, target, group)) return [surgeReason(state, target, group.name, mine)];
+    if (mine.length >= ceilingOf(state, target, group)) {
+      // While one is on its way in or out, that is what is waited for.
+      return mine.every(isSettled) ? [surgeReason(state, target, group.name, mine)] : [];
+    }
     const choice = place(actual.offers[group.name]);
     return choice.kind === 'none' ? [wait('capacity', group.name, null, choice.reason)] : [];
   });
+}
+
+/** Neither on its way in nor on its way out. */
+function isSettled({ phase }: Replica): boolean {
+  return phase === 'ready' || phase === 'unready';
 }
 
 function surgeReason(
