@@ -7,6 +7,7 @@ import type { PlanOptions } from './cli/plan.ts';
 import { createSession, type Session } from './cli/session.ts';
 import type { StatusOptions } from './cli/status.ts';
 import type { TokenOptions } from './cli/token.ts';
+import type { ValidateOptions } from './cli/validate.ts';
 import type { ServeOptions } from './config.ts';
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -76,11 +77,17 @@ function addOffline(command: AddCommand): void {
     'validate .',
     'validate web.dstack.yml models/',
     'validate --json . | jq .files[].problems',
+    'validate --format github .    # annotations of a workflow run',
   ])
     .argument('<path...>', 'files and folders')
-    .option(...JSON_OPTION)
+    .addOption(
+      new Option('--format <format>', 'for whom the output is')
+        .choices(['text', 'json', 'github'])
+        .default('text'),
+    )
+    .option('--json', 'the same as --format json')
     .action(
-      run(async (session, options: { json?: boolean }, paths: string[]) => {
+      run(async (session, options: ValidateOptions, paths: string[]) => {
         const { validate } = await import('./cli/validate.ts');
         return validate(session, paths, options);
       }),
@@ -198,7 +205,8 @@ function exitCodeOf(error: unknown): number {
   const fix = error instanceof Error && 'fix' in error ? String(error.fix) : '';
   complain(error instanceof Error ? error.message : String(error), fix);
   if (process.env.TRUEUP_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  return 2;
+  // The world refused what was rightly asked for: a taken port, a locked data dir, a database that is down.
+  return 1;
 }
 
 function complain(message: string, fix: string): void {

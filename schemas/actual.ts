@@ -82,6 +82,8 @@ export type OffersFact =
 
 /** All that a pass has observed of one service. */
 export interface Actual {
+  /** Only where there is no record: instances that bear the service's tags; null: some backend could not tell. Absent: none. */
+  readonly found?: readonly Instance[] | null;
   readonly replicas: { readonly [replica: string]: ReplicaFact };
   /** By group; only for groups that need a replica placed. */
   readonly offers: { readonly [group: string]: OffersFact };

@@ -15,6 +15,19 @@ import { isMapping, parseYaml, placeOf, type Yaml, type YamlDocument } from './y
 
 export const TYPES = ['service', 'fleet', 'volume', 'gateway', 'task', 'dev-environment', 'preset'] as const;
 
+/** What each kind of file is read by. */
+export const SCHEMAS: { readonly [type in (typeof TYPES)[number] | 'profiles']: Field<object> } = {
+  service,
+  fleet,
+  volume,
+  gateway,
+  task,
+  'dev-environment': devEnvironment,
+  // An experiment of dstack's: recognised, so that a folder that has one is not wrong.
+  preset: z.looseObject({}),
+  profiles: profilesFile,
+};
+
 export interface Configuration {
   /** null where the file does not say it; `profiles` for a list of profiles. */
   readonly type: string | null;
@@ -47,6 +60,7 @@ export function parseConfiguration(text: string): Configuration {
     locate: locateText,
   };
   if (document.value === undefined) return unread;
+  if (document.value === null && document.findings.length === 0) return { ...unread, findings: [EMPTY] };
   const read = readDocument<object>(document, type === null ? withoutType : SCHEMAS[type]);
   const asService = type === 'service' && read.data !== undefined ? (read.data as Service) : null;
   const normal = asService === null ? read.data : normalService(asService);
@@ -77,6 +91,15 @@ export function nameRemark(name: string): Remark | null {
 
 // Private
 
+const EMPTY: Finding = {
+  line: 1,
+  column: 1,
+  path: '',
+  message: 'the file is empty',
+  fix: 'Begin with `type: service`, a `port`, and `commands` or an `image`.',
+  severity: 'error',
+};
+
 /** `a.b[0]` as steps. A variable is found in either form of `env`. */
 function pathSteps(path: string, root: Yaml | undefined): Path {
   const steps = [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([word, index]) =>
@@ -87,18 +110,6 @@ function pathSteps(path: string, root: Yaml | undefined): Path {
   return ['env', env.findIndex((item) => typeof item === 'string' && item.split('=')[0] === steps[1])];
 }
 
-const SCHEMAS: { readonly [type in (typeof TYPES)[number] | 'profiles']: Field<object> } = {
-  service,
-  fleet,
-  volume,
-  gateway,
-  task,
-  'dev-environment': devEnvironment,
-  // An experiment of dstack's: recognised, so that a folder that has one is not wrong.
-  preset: z.looseObject({}),
-  profiles: profilesFile,
-};
-
 function typeOf({ value }: YamlDocument): keyof typeof SCHEMAS | null {
   if (!isMapping(value)) return null;
   if (value.type === undefined && 'profiles' in value) return 'profiles';
@@ -106,11 +117,17 @@ function typeOf({ value }: YamlDocument): keyof typeof SCHEMAS | null {
 }
 
 const withoutType: Field<object> = z.looseObject({
-  type: field((value) => {
-    const near = typeof value === 'string' ? closest(value, TYPES) : null;
-    const fix = near === null ? `Write ${alternatives(TYPES)}.` : `Did you mean \`${near}\`?`;
-    return wrong(`${typeof value === 'string' ? shown(value) : 'this'} is not a type of configuration`, fix);
-  }),
+  type: field(
+    (value) => {
+      const near = typeof value === 'string' ? closest(value, TYPES) : null;
+      const fix = near === null ? `Write ${alternatives(TYPES)}.` : `Did you mean \`${near}\`?`;
+      return wrong(
+        `${typeof value === 'string' ? shown(value) : 'this'} is not a type of configuration`,
+        fix,
+      );
+    },
+    { enum: TYPES },
+  ),
 });
 
 function nameFindings(document: YamlDocument, name: string | null): Finding[] {

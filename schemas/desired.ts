@@ -175,6 +175,8 @@ export interface ServiceValues {
   readonly registryPassword: { readonly [group: string]: string };
   /** The probes with headers, url and body resolved, in the order of the spec. */
   readonly probes: readonly ProbeSpec[];
+  /** What of all this came from the server's secrets: never to be seen in logs. */
+  readonly secrets?: readonly string[];
 }
 
 /** What the store keeps under a service's key from the side of git. */

@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { numberText } from './grammar/scalars.ts';
 import { alternatives, closest, shown } from './problems.ts';
-import { parseDuration, parseInteger, parseNumber } from './units.ts';
+import { type Spelling, written } from './spelling.ts';
+import { meantDuration, parseDuration, parseInteger, parseNumber } from './units.ts';
 import { isMapping, type Yaml } from './yaml.ts';
 
 /** What a reader gives instead of a value. Marked by a symbol, which no document can hold. */
@@ -28,19 +29,19 @@ export function isWrong(value: unknown): value is Wrong {
   return value !== null && typeof value === 'object' && WRONG in value;
 }
 
-/** A value read by hand. */
-export function field<T>(read: Read<T>): Field<T> {
+/** A value read by hand; `spelling` is what may be written, for editors. */
+export function field<T>(read: Read<T>, spelling: Spelling): Field<T> {
   return reading((value, say) => {
     const result = read(value);
     if (!isWrong(result)) return result;
     say([], result.message, result.fix);
     return undefined;
-  });
+  }, spelling);
 }
 
 /** A value read by hand of which several things may be wrong at once; undefined when it is of no use. */
-export function reading<T>(read: (value: Yaml, say: Say) => T | undefined): Field<T> {
-  return z.unknown().transform((value, context) => {
+export function reading<T>(read: (value: Yaml, say: Say) => T | undefined, spelling: Spelling): Field<T> {
+  return written(spelling).transform((value, context) => {
     const say: Say = (path, message, fix) => {
       context.addIssue({ ...issueOf(wrong(message, fix)), path: [...path] });
     };
@@ -52,21 +53,26 @@ export function reading<T>(read: (value: Yaml, say: Say) => T | undefined): Fiel
 }
 
 /** A value that has a short spelling: `expand` writes it out, then `schema` reads it. */
-export function shorthand<T>(expand: (value: Yaml) => Yaml | Wrong, schema: Field<T>): Field<T> {
-  return field(expand).pipe(schema as z.ZodType<T, Yaml>);
+export function shorthand<T>(
+  expand: (value: Yaml) => Yaml | Wrong,
+  schema: Field<T>,
+  short: Spelling,
+): Field<T> {
+  return field(expand, [short, schema]).pipe(schema as z.ZodType<T, Yaml>);
 }
 
-/** A value whose schema depends on what it looks like. */
-export function choose<T>(pick: (value: Yaml) => Field<T> | Wrong): Field<T> {
-  return z.unknown().transform((value, context) => {
+/** A value whose schema, one of `options`, depends on what it looks like. */
+export function choose<T>(pick: (value: Yaml) => Field<T> | Wrong, options: Spelling): Field<T> {
+  return written(options).transform((value, context) => {
     const schema = isAbsent(value) ? absent(value) : pick(value as Yaml);
     if (isWrong(schema)) {
       context.addIssue(issueOf(schema));
       return undefined as T;
     }
-    const result = schema.safeParse(value);
-    for (const issue of result.error?.issues ?? []) context.issues.push({ ...issue, input: value } as never);
-    return result.data as T;
+    // Not `safeParse`: what could be read of a value with mistakes is kept, for the rules over the whole.
+    const result = schema._zod.run({ value, issues: [] }, { async: false }) as z.core.ParsePayload<T>;
+    context.issues.push(...result.issues);
+    return result.value;
   });
 }
 
@@ -90,7 +96,7 @@ export function byTag<T>(tag: string, schemas: { readonly [value: string]: Field
     if (schema !== undefined) return schema;
     const message = chosen === undefined ? `\`${tag}\` is missing` : `\`${tag}\` is ${describe(chosen)}`;
     return wrong(message, `Set \`${tag}\` to ${alternatives(names)}.`);
-  });
+  }, Object.values(schemas));
 }
 
 /** Adds rules over a whole mapping; they run even where parts of it are wrong (those are undefined). */
@@ -107,71 +113,116 @@ export function withRules<T>(schema: Field<T>, rules: (value: Partial<T>, say: S
   return (schema as z.ZodType<T, unknown>).check(check);
 }
 
-// Scalars
+// Scalars: first how they are spelled
 
-/** Text; numbers become text, as in the rest of the configuration language. */
-export const text: Field<string> = field(readText);
+/** Numbers become text, as in the rest of the configuration language. */
+export const TEXT = { title: 'text', type: ['string', 'number'] } as const;
+const BOOL = {
+  title: 'true or false',
+  anyOf: [
+    { type: 'boolean' },
+    {
+      type: 'string',
+      pattern: anyCase(['true', 't', 'yes', 'y', 'on', '1', 'false', 'f', 'no', 'n', 'off', '0']),
+    },
+    { type: 'integer', minimum: 0, maximum: 1 },
+  ],
+};
+export const INTEGER_TEXT = '^\\s*[-+]?\\d+(?:_\\d+)*(?:\\.0*)?\\s*$';
+export const NUMBER_TEXT =
+  '^\\s*[-+]?(?:\\d+(?:_\\d+)*\\.?(?:\\d+(?:_\\d+)*)?|\\.\\d+(?:_\\d+)*)(?:[eE][-+]?\\d+)?\\s*$';
+const DURATION = {
+  title: 'duration',
+  anyOf: [
+    { type: 'number' },
+    { type: 'string', pattern: '^(?:\\s*[-+]?\\d+(?:_\\d+)*\\s*|(?:\\d+ *[wdhms] *)*\\d+ *[wdhms])$' },
+  ],
+};
+const OFF_DURATION = {
+  title: 'duration or `off`',
+  anyOf: [{ const: 'off' }, ...DURATION.anyOf, { type: 'boolean' }],
+};
 
-export function textWhere(read: (value: string) => string | Wrong): Field<string> {
+export const text: Field<string> = field(readText, TEXT);
+
+export function textWhere(read: (value: string) => string | Wrong, spelling: Spelling = TEXT): Field<string> {
   return field((value) => {
     const result = readText(value);
     return isWrong(result) ? result : read(result);
-  });
+  }, spelling);
 }
 
 export function matching(pattern: RegExp, what: string, fix: string): Field<string> {
-  return textWhere((value) => (pattern.test(value) ? value : wrong(`${shown(value)} is not ${what}`, fix)));
+  return textWhere((value) => (pattern.test(value) ? value : wrong(`${shown(value)} is not ${what}`, fix)), {
+    ...TEXT,
+    ...(pattern.flags === '' ? { pattern: pattern.source } : {}),
+  });
 }
 
 export function sized(min: number, max: number): Field<string> {
-  return textWhere((value) => {
-    const length = [...value].length;
-    if (length >= min && length <= max) return value;
-    if (length < min) return wrong('this is empty', 'Write at least one character, or remove it.');
-    return wrong(`this has ${length} characters; at most ${max} are allowed`, 'Make it shorter.');
-  });
+  return textWhere(
+    (value) => {
+      const length = [...value].length;
+      if (length >= min && length <= max) return value;
+      if (length < min) return wrong('this is empty', 'Write at least one character, or remove it.');
+      return wrong(`this has ${length} characters; at most ${max} are allowed`, 'Make it shorter.');
+    },
+    { ...TEXT, minLength: min, maxLength: max },
+  );
 }
 
-export const bool: Field<boolean> = field(readBool);
+export const bool: Field<boolean> = field(readBool, BOOL);
 
 export function integer(min: number, max: number): Field<number> {
-  return field((value) => {
-    const read = readInteger(value);
-    if (read === undefined)
-      return wrong(`${describe(value)} is not a whole number`, `Write ${span(min, max)}.`);
-    return inSpan(read, min, max);
-  });
+  return field(
+    (value) => {
+      const read = readInteger(value);
+      if (read === undefined)
+        return wrong(`${describe(value)} is not a whole number`, `Write ${span(min, max)}.`);
+      return inSpan(read, min, max);
+    },
+    spelledNumber('integer', { minimum: min, maximum: max }, INTEGER_TEXT),
+  );
 }
 
 export function number(min: number, max: number): Field<number> {
-  return field((value) => {
-    const read = readNumber(value);
-    if (read === undefined) return wrong(`${describe(value)} is not a number`, `Write ${span(min, max)}.`);
-    return inSpan(read, min, max);
-  });
+  return field(
+    (value) => {
+      const read = readNumber(value);
+      if (read === undefined) return wrong(`${describe(value)} is not a number`, `Write ${span(min, max)}.`);
+      return inSpan(read, min, max);
+    },
+    spelledNumber('number', { minimum: min, maximum: max }, NUMBER_TEXT),
+  );
 }
 
-export const positive: Field<number> = field((value) => {
-  const read = readNumber(value);
-  if (read !== undefined && read > 0) return read;
-  return wrong(`${describe(value)} is not a number above 0`, 'Write a number above 0.');
-});
+export const positive: Field<number> = field(
+  (value) => {
+    const read = readNumber(value);
+    if (read !== undefined && read > 0) return read;
+    return wrong(`${describe(value)} is not a number above 0`, 'Write a number above 0.');
+  },
+  spelledNumber('number', { exclusiveMinimum: 0 }, NUMBER_TEXT),
+);
 
 export function choice<const V extends string>(values: readonly V[]): Field<V> {
-  return field((value) => {
-    const found = values.find((candidate) => candidate === value);
-    if (found !== undefined) return found;
-    const near = typeof value === 'string' ? closest(value, values) : null;
-    if (near !== null) return wrong(`${describe(value)} is not known`, `Did you mean \`${near}\`?`);
-    return wrong(
-      `${describe(value)} is not one of ${alternatives(values)}`,
-      `Write ${alternatives(values)}.`,
-    );
-  });
+  return field(
+    (value) => {
+      const found = values.find((candidate) => candidate === value);
+      if (found !== undefined) return found;
+      const near = typeof value === 'string' ? closest(value, values) : null;
+      if (near !== null) return wrong(`${describe(value)} is not known`, `Did you mean \`${near}\`?`);
+      return wrong(
+        `${describe(value)} is not one of ${alternatives(values)}`,
+        `Write ${alternatives(values)}.`,
+      );
+    },
+    { enum: values },
+  );
 }
 
 /** Seconds. */
-export const duration: Field<number> = field(readDuration);
+export const duration: Field<number> = field(readDuration, DURATION);
 
 /** Seconds or `off`; `true` means unset. */
 export const offDuration: Field<number | 'off' | undefined> = field((value) => {
@@ -180,13 +231,13 @@ export const offDuration: Field<number | 'off' | undefined> = field((value) => {
   const read = readDuration(value);
   if (typeof read !== 'number' || read >= 0) return read;
   return wrong('a duration cannot be negative', 'Write `off` for no limit.');
-});
+}, OFF_DURATION);
 
 /** Seconds, negative for `off`; `true` means unset. */
 export const idleDuration: Field<number | undefined> = field((value) => {
   if (value === 'off' || value === false) return -1;
   return value === true ? undefined : readDuration(value);
-});
+}, OFF_DURATION);
 
 // Readers, for schemas that need them bare
 
@@ -196,7 +247,12 @@ export function readText(value: Yaml): string | Wrong {
   }
   if (typeof value === 'bigint' || typeof value === 'number') return numberText(value);
   const quotes = typeof value === 'boolean' || value instanceof Date;
-  return wrong(`text is expected, not ${describe(value)}`, quotes ? 'Put it in quotes.' : 'Write text.');
+  const fix = quotes
+    ? 'Put it in quotes.'
+    : Array.isArray(value)
+      ? 'Write one text, on one line.'
+      : 'Write text.';
+  return wrong(`text is expected, not ${describe(value)}`, fix);
 }
 
 export function readBool(value: Yaml): boolean | Wrong {
@@ -225,9 +281,11 @@ export function readNumber(value: Yaml): number | undefined {
 export function readDuration(value: Yaml): number | Wrong {
   const read = typeof value === 'string' ? parseDuration(value) : readNumber(value);
   if (read !== undefined) return Math.trunc(read);
+  const meant = typeof value === 'string' ? meantDuration(value) : null;
+  const example = meant === null ? 'for example `90s` or `1h30m`' : `here \`${meant}\``;
   return wrong(
     `${describe(value)} is not a duration`,
-    'Write a whole number and a unit (s, m, h, d, w), for example `90s` or `1h30m`.',
+    `Write whole numbers with units (s, m, h, d, w), ${example}.`,
   );
 }
 
@@ -266,6 +324,31 @@ export const MISSING = 'is missing';
 
 function issueOf({ message, fix }: Wrong): { code: 'custom'; message: string; params: { fix: string } } {
   return { code: 'custom', message, params: { fix } };
+}
+
+function spelledNumber(
+  type: 'integer' | 'number',
+  bounds: { readonly [keyword: string]: number },
+  pattern: string,
+): Spelling {
+  const finite = Object.entries(bounds).filter(([, bound]) => Math.abs(bound) < Number.MAX_SAFE_INTEGER);
+  const title = type === 'integer' ? 'whole number' : 'number';
+  return {
+    title,
+    anyOf: [
+      { type, ...Object.fromEntries(finite) },
+      { type: 'string', pattern },
+    ],
+  };
+}
+
+/** A pattern for these words in upper and lower case: JSON Schema knows no flags. */
+function anyCase(words: readonly string[]): string {
+  const letters = (word: string) =>
+    [...word]
+      .map((letter) => (/[a-z]/.test(letter) ? `[${letter}${letter.toUpperCase()}]` : letter))
+      .join('');
+  return `^(?:${words.map(letters).join('|')})$`;
 }
 
 function inSpan(value: number, min: number, max: number): number | Wrong {

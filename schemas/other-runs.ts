@@ -15,31 +15,48 @@ import { taskPort } from './grammar/ports.ts';
 import { shown } from './problems.ts';
 import { DEFAULT_RESOURCES, resources } from './resources.ts';
 import { commands, GROUP_NAME, imageSourceRules, machineRules, repoRules, runShape } from './run.ts';
+import { about, named } from './spelling.ts';
 
 const ports = z.array(taskPort);
 const nodeCount = integer(1, Number.MAX_SAFE_INTEGER);
 
-const nodeGroup = object({
-  name: matching(GROUP_NAME, 'a group name', 'Use at most 40 lower-case letters, digits and `-`.').nullish(),
-  nodes: nodeCount.default(1),
-  resources: resources.default(DEFAULT_RESOURCES),
-  commands: commands.default([]),
-  ports: ports.default([]),
-});
+const nodeGroup = named(
+  'node_group',
+  'Machines of one kind.',
+  object({
+    name: about(
+      matching(GROUP_NAME, 'a group name', 'Use at most 40 lower-case letters, digits and `-`.').nullish(),
+      'What it is called; its position if not given.',
+      'workers',
+    ),
+    nodes: about(nodeCount.default(1), 'How many machines.', 2, 1),
+    resources: about(resources.default(DEFAULT_RESOURCES), 'What each machine must have.', { gpu: 'H100:8' }),
+    commands: about(commands.default([]), 'What each machine runs.', ['python train.py']),
+    ports: about(ports.default([]), 'Ports that can be reached while it runs.', [8080]),
+  }),
+);
 
 type NodeGroup = z.output<typeof nodeGroup>;
 
-const taskShape = object({
-  ...runShape,
-  type: choice(['task']),
-  commands: commands.default([]),
-  ports: ports.default([]),
-  nodes: nodeCount.nullish(),
-  groups: z
-    .array(nodeGroup)
-    .transform((list) => list.map((group, index) => ({ ...group, name: group?.name ?? String(index) })))
-    .nullish(),
-});
+const taskShape = named(
+  'task',
+  'Something that runs and ends. Read and checked; not reconciled.',
+  object({
+    ...runShape,
+    type: about(choice(['task']), 'Makes it a task.', 'task'),
+    commands: about(commands.default([]), 'What it runs. It needs these or `image`.', ['python train.py']),
+    ports: about(ports.default([]), 'Ports that can be reached while it runs.', [8080, '80:8000']),
+    nodes: about(nodeCount.nullish(), 'How many machines.', 2, 1),
+    groups: about(
+      z
+        .array(nodeGroup)
+        .transform((list) => list.map((group, index) => ({ ...group, name: group?.name ?? String(index) })))
+        .nullish(),
+      'Machines of several kinds, in place of `nodes`, `commands` and `ports`.',
+      [{ name: 'workers', nodes: 2, commands: ['python work.py'] }],
+    ),
+  }),
+);
 
 type Task = z.output<typeof taskShape>;
 
@@ -47,20 +64,35 @@ export const task: Field<Task> = withRules(taskShape as Field<Task>, (value, say
   imageSourceRules(value, say);
   repoRules(value.repos, say);
   if (value.groups) return groupRules(value, value.groups, say);
-  if (!value.commands?.length && !value.image)
+  if (value.commands?.length === 0 && !value.image)
     say([], 'a task needs `commands` or `image`', 'Add what is to be run.');
   machineRules(value, say);
 });
 
-const environmentShape = object({
-  ...runShape,
-  type: choice(['dev-environment']),
-  ports: ports.default([]),
-  ide: choice(['vscode', 'cursor', 'windsurf', 'zed']).nullish(),
-  version: text.nullish(),
-  init: commands.default([]),
-  inactivity_duration: offDuration.transform((value) => (value === 'off' ? undefined : value)).nullish(),
-});
+const environmentShape = named(
+  'dev-environment',
+  'A machine to work on. Read and checked; not reconciled.',
+  object({
+    ...runShape,
+    type: about(choice(['dev-environment']), 'Makes it a dev environment.', 'dev-environment'),
+    ports: about(ports.default([]), 'Ports that can be reached while it runs.', [8080]),
+    ide: about(
+      choice(['vscode', 'cursor', 'windsurf', 'zed']).nullish(),
+      'The editor that is opened in it.',
+      'vscode',
+    ),
+    version: about(text.nullish(), 'The version of the editor.', '1.99.0'),
+    init: about(commands.default([]), 'What is run once it has started.', [
+      'pip install -r requirements.txt',
+    ]),
+    inactivity_duration: about(
+      offDuration.transform((value) => (value === 'off' ? undefined : value)).nullish(),
+      'Ends it when nobody is connected for so long.',
+      '2h',
+      'off',
+    ),
+  }),
+);
 
 type Environment = z.output<typeof environmentShape>;
 
@@ -103,7 +135,7 @@ function groupRules(value: Partial<Task>, groups: readonly NodeGroup[], say: Say
     const path = ['groups', index];
     if (seen.has(name)) say(path, `two groups are called ${shown(name)}`, 'Give each a name of its own.');
     seen.add(name);
-    if (!group?.commands?.length && value.image == null) {
+    if (group?.commands?.length === 0 && value.image == null) {
       say(path, `the group ${shown(name)} needs \`commands\``, 'Add them, or an `image` to the task.');
     }
     machineRules(

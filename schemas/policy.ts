@@ -51,16 +51,21 @@ const deletionBudget = object({
   percent: integer(0, 100).nullish(),
 });
 
+const allowed = object({ allow: z.array(text) });
+
 const policyShape = object({
   rollout: rollout.nullish(),
   services: z.record(z.string(), object({ rollout: rollout.nullish() })).nullish(),
-  prune: choose<boolean | { allow: string[] }>((value) =>
-    isMapping(value) ? object({ allow: z.array(text) }) : bool,
+  prune: choose<boolean | { allow: string[] }>(
+    (value) => (isMapping(value) ? allowed : bool),
+    [bool, allowed],
   ).nullish(),
-  deletion_budget: choose<z.output<typeof deletionBudget>>((value) =>
-    isMapping(value)
-      ? deletionBudget
-      : integer(0, Number.MAX_SAFE_INTEGER).transform((services) => ({ services })),
+  deletion_budget: choose<z.output<typeof deletionBudget>>(
+    (value) =>
+      isMapping(value)
+        ? deletionBudget
+        : integer(0, Number.MAX_SAFE_INTEGER).transform((services) => ({ services })),
+    [integer(0, Number.MAX_SAFE_INTEGER), deletionBudget],
   ).nullish(),
 });
 

@@ -1,4 +1,5 @@
 // Probes: how it is asked whether a replica is ready.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration language look like that
 import { z } from 'zod';
 import {
   bool,
@@ -13,6 +14,7 @@ import {
   wrong,
 } from './fields.ts';
 import { shown } from './problems.ts';
+import { about, named } from './spelling.ts';
 
 export const METHODS = ['get', 'post', 'put', 'delete', 'patch', 'head'] as const;
 
@@ -27,27 +29,64 @@ export const PROBE_DEFAULTS = {
 
 const MAX_TIMEOUT = 300;
 
-const probeShape = object({
-  type: choice(['http']),
-  url: textWhere((value) => {
-    if (!value.startsWith('/'))
-      return wrong(
-        `${shown(value)} does not begin with \`/\``,
-        'Write only the path, for example `/health`.',
-      );
-    if (value.length > 2048) return wrong('the url is longer than 2048 characters', 'Make it shorter.');
-    if (/[^\P{C}]|[^\P{Z} ]/u.test(value))
-      return wrong('the url has characters that cannot be printed', 'Encode them with `%`.');
-    return value;
-  }).nullish(),
-  method: choice(METHODS).nullish(),
-  headers: z.array(object({ name: sized(1, 256), value: sized(1, 2048) })).default([]),
-  body: sized(1, 2048).nullish(),
-  timeout: duration.nullish(),
-  interval: duration.nullish(),
-  ready_after: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
-  until_ready: bool.nullish(),
-});
+const header = named(
+  'header',
+  'A header of a request.',
+  object({
+    name: about(sized(1, 256), 'Its name.', 'Authorization'),
+    value: about(sized(1, 2048), 'Its value.', 'Bearer ${{ env.TOKEN }}'),
+  }),
+);
+
+const probeShape = named(
+  'probe',
+  'A question that a replica has to answer before it is ready. All of them have to be answered.',
+  object({
+    type: about(choice(['http']), 'The kind of question.', 'http'),
+    url: about(
+      textWhere(
+        (value) => {
+          if (!value.startsWith('/'))
+            return wrong(
+              `${shown(value)} does not begin with \`/\``,
+              'Write only the path, for example `/health`.',
+            );
+          if (value.length > 2048) return wrong('the url is longer than 2048 characters', 'Make it shorter.');
+          if (/[^\P{C}]|[^\P{Z} ]/u.test(value))
+            return wrong('the url has characters that cannot be printed', 'Encode them with `%`.');
+          return value;
+        },
+        { title: 'path', type: 'string', maxLength: 2048, pattern: '^/' },
+      ).nullish(),
+      'Path and query. May hold `${{ env.X }}` and `${{ secrets.X }}`, like `body` and the values of `headers`.',
+      '/health',
+      '/',
+    ),
+    method: about(choice(METHODS).nullish(), 'The method of the request.', 'post', 'get'),
+    headers: about(z.array(header).default([]), 'At most 16 headers.', [
+      { name: 'Authorization', value: 'Bearer ${{ env.TOKEN }}' },
+    ]),
+    body: about(
+      sized(1, 2048).nullish(),
+      'The body of the request; not with `get` or `head`.',
+      '{"ping": true}',
+    ),
+    timeout: about(duration.nullish(), 'How long an answer may take: 1 second to 5 minutes.', '5s', '10s'),
+    interval: about(
+      duration.nullish(),
+      'From the end of one try to the beginning of the next: 1 second or more.',
+      '5s',
+      '15s',
+    ),
+    ready_after: about(
+      integer(1, Number.MAX_SAFE_INTEGER).nullish(),
+      'How many answers in a row make a replica ready.',
+      3,
+      1,
+    ),
+    until_ready: about(bool.nullish(), 'Whether it stops asking once the replica is ready.', true, false),
+  }),
+);
 
 export type Probe = z.output<typeof probeShape>;
 

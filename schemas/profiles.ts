@@ -29,6 +29,7 @@ import {
 import { readDocument } from './findings.ts';
 import { cron } from './grammar/cron.ts';
 import { inOrder, shown } from './problems.ts';
+import { about, named } from './spelling.ts';
 import { isMapping, parseYaml, type Yaml } from './yaml.ts';
 
 export const BACKENDS = [
@@ -74,36 +75,61 @@ export const reference: Field<Reference> = shorthand(
     const spelled = readText(value);
     return isWrong(spelled) ? value : expandReference(spelled);
   },
-  object({ project: text.nullish(), name: text }),
+  named(
+    'reference',
+    'Something of this project or, with `project`, of another.',
+    object({
+      project: about(text.nullish(), 'The other project.', 'shared'),
+      name: about(text, 'Its name there.', 'big-pool'),
+    }),
+  ),
+  { title: '`name` or `project/name`', type: ['string', 'number'], pattern: '^[^/]+(?:/[^/]+)?$' },
 );
 
-export const tags = reading<{ readonly [key: string]: string }>((value, say) => {
-  if (!isMapping(value)) {
-    say([], `tags are expected, not ${describe(value)}`, 'Write `key: value` lines.');
-    return undefined;
-  }
-  for (const [key, tag] of Object.entries(value)) {
-    if (!/^[-_a-zA-Z0-9]{1,60}$/.test(key)) {
-      say([key], `${shown(key)} is not a tag key`, 'Use at most 60 letters, digits, `-` and `_`.');
-    } else if (typeof tag !== 'string')
-      say([key], `a tag is text, not ${describe(tag)}`, 'Put it in quotes.');
-    else if (!/^[a-zA-Z0-9 .:/=_\-+@]{0,256}$/.test(tag)) {
-      say(
-        [key],
-        `${shown(tag)} is not a tag value`,
-        'Use at most 256 letters, digits, blanks and `.:/=_-+@`.',
-      );
+export const tags = reading<{ readonly [key: string]: string }>(
+  (value, say) => {
+    if (!isMapping(value)) {
+      say([], `tags are expected, not ${describe(value)}`, 'Write `key: value` lines.');
+      return undefined;
     }
-  }
-  return value as { readonly [key: string]: string };
-});
+    for (const [key, tag] of Object.entries(value)) {
+      if (!/^[-_a-zA-Z0-9]{1,60}$/.test(key)) {
+        say([key], `${shown(key)} is not a tag key`, 'Use at most 60 letters, digits, `-` and `_`.');
+      } else if (typeof tag !== 'string')
+        say([key], `a tag is text, not ${describe(tag)}`, 'Put it in quotes.');
+      else if (!/^[a-zA-Z0-9 .:/=_\-+@]{0,256}$/.test(tag)) {
+        say(
+          [key],
+          `${shown(tag)} is not a tag value`,
+          'Use at most 256 letters, digits, blanks and `.:/=_-+@`.',
+        );
+      }
+    }
+    return value as { readonly [key: string]: string };
+  },
+  {
+    title: 'tags',
+    type: 'object',
+    propertyNames: { pattern: '^[-_a-zA-Z0-9]{1,60}$' },
+    additionalProperties: { type: 'string', pattern: '^[a-zA-Z0-9 .:/=_+@-]{0,256}$' },
+  },
+);
 
 export const spotPolicy = choice(['spot', 'on-demand', 'auto']);
 
-const retryShape = object({
-  on_events: z.array(choice(RETRY_EVENTS)).nullish(),
-  duration: duration.nullish(),
-});
+const retryShape = named(
+  'retry',
+  'When and for how long something is tried again.',
+  object({
+    on_events: about(
+      z.array(choice(RETRY_EVENTS)).nullish(),
+      'After what it is tried again.',
+      ['no-capacity'],
+      ['no-capacity', 'interruption', 'error'],
+    ),
+    duration: about(duration.nullish(), 'For how long.', '4h', '1h'),
+  }),
+);
 
 export type Retry = boolean | z.output<typeof retryShape>;
 
@@ -113,72 +139,176 @@ const retryRules = withRules(retryShape as Field<z.output<typeof retryShape>>, (
   if ((value.duration ?? 0) < 0) say(['duration'], 'a duration cannot be negative', 'Write 0 or more.');
 });
 
-const retry: Field<Retry> = choose((value): Field<Retry> => (isMapping(value) ? retryRules : bool));
+const retry: Field<Retry> = choose(
+  (value): Field<Retry> => (isMapping(value) ? retryRules : bool),
+  [bool, retryRules],
+);
 
-const utilization = object({
-  min_gpu_utilization: integer(0, 100),
-  time_window: field((value) => {
-    const seconds = readDuration(value);
-    if (isWrong(seconds) || (seconds >= 300 && seconds <= 3600)) return seconds;
-    return wrong('the window is not between 5m and 1h', 'Write `5m` to `1h`.');
+const utilization = named(
+  'utilization_policy',
+  'Ends what does not use its GPUs.',
+  object({
+    min_gpu_utilization: about(integer(0, 100), 'The least use of each GPU, in percent.', 10),
+    time_window: about(
+      field((value) => {
+        const seconds = readDuration(value);
+        if (isWrong(seconds) || (seconds >= 300 && seconds <= 3600)) return seconds;
+        return wrong('the window is not between 5m and 1h', 'Write `5m` to `1h`.');
+      }, duration),
+      'For how long it may be below that: 5 minutes to 1 hour.',
+      '30m',
+    ),
   }),
-});
+);
 
-const schedule = object({
-  cron: shorthand((value) => (Array.isArray(value) ? value : [value]), atLeastOne(cron, 'expression')),
-});
+const schedule = named(
+  'schedule',
+  'When something is started.',
+  object({
+    cron: about(
+      shorthand((value) => (Array.isArray(value) ? value : [value]), atLeastOne(cron, 'expression'), cron),
+      'One expression or several: minute, hour, day of month, month, day of week, in UTC. The earliest counts.',
+      '0 8 * * mon-fri',
+    ),
+  }),
+);
 
-const backendOptions = object({
-  type: choice(['vastai']).default('vastai'),
-  offer_order: choice(['score', 'price']).nullish(),
-  min_reliability: number(0, 1).nullish(),
-  min_score: integer(0, Number.MAX_SAFE_INTEGER).nullish(),
-});
+const backendOptions = named(
+  'backend_options',
+  'Options that only one backend knows.',
+  object({
+    type: about(choice(['vastai']).default('vastai'), 'The backend.', 'vastai', 'vastai'),
+    offer_order: about(choice(['score', 'price']).nullish(), 'What comes first among offers.', 'price'),
+    min_reliability: about(number(0, 1).nullish(), 'The least reliability of a host, 0 to 1.', 0.95, 0.9),
+    min_score: about(integer(0, Number.MAX_SAFE_INTEGER).nullish(), 'The least score of a host.', 100),
+  }),
+);
 
-const instanceSelector = choose<object>((value) => {
-  if (typeof value === 'string') return shorthand((name) => ({ name }), object({ name: sized(1, 1000) }));
-  if (isMapping(value) && 'fleet' in value) {
-    return object({ fleet: reference, instance: integer(0, Number.MAX_SAFE_INTEGER) });
-  }
-  if (isMapping(value) && 'hostname' in value) return object({ hostname: sized(1, 1000) });
-  return object({ name: sized(1, 1000) });
-});
+const byName = named(
+  'instance_name',
+  'A machine by its name.',
+  object({ name: about(sized(1, 1000), 'Its name.', 'gpu-pool-0') }),
+);
+const byHost = named(
+  'instance_host',
+  'A machine by its host name.',
+  object({ hostname: about(sized(1, 1000), 'Its host name.', '10.0.0.5') }),
+);
+const byFleet = named(
+  'instance_of_fleet',
+  'A machine by its place in a fleet.',
+  object({
+    fleet: about(reference, 'The fleet.', 'gpu-pool'),
+    instance: about(integer(0, Number.MAX_SAFE_INTEGER), 'Its number in it.', 0),
+  }),
+);
+
+const instanceSelector = choose<object>(
+  (value) => {
+    if (typeof value === 'string') return shorthand((name) => ({ name }), byName, []);
+    if (isMapping(value) && 'fleet' in value) {
+      return byFleet;
+    }
+    if (isMapping(value) && 'hostname' in value) return byHost;
+    return byName;
+  },
+  [sized(1, 1000), byName, byHost, byFleet],
+);
 
 /** The fields that a profile may give, and any run may write itself. */
 export const profileShape = {
-  backends: z.array(choice(BACKENDS)).nullish(),
-  regions: z.array(text).nullish(),
-  availability_zones: z.array(text).nullish(),
-  instance_types: z.array(text).nullish(),
-  reservation: text.nullish(),
-  spot_policy: spotPolicy.nullish(),
-  retry: retry.nullish(),
-  max_duration: offDuration.nullish(),
-  stop_duration: offDuration.nullish(),
-  max_price: positive.nullish(),
-  creation_policy: choice(['reuse', 'reuse-or-create']).nullish(),
-  idle_duration: idleDuration.nullish(),
-  utilization_policy: utilization.nullish(),
-  startup_order: choice(['any', 'master-first', 'workers-first']).nullish(),
-  stop_criteria: choice(['all-done', 'master-done']).nullish(),
-  schedule: schedule.nullish(),
-  fleets: z.array(reference).nullish(),
-  instances: atLeastOne(instanceSelector, 'instance').nullish(),
-  tags: tags.nullish(),
-  backend_options: z
-    .array(backendOptions)
-    .refine((options) => new Set(options.map(({ type }) => type)).size === options.length, {
-      message: 'a backend has options twice',
-      params: { fix: 'Put its options into one entry.' },
-    })
-    .nullish(),
+  backends: about(
+    z.array(choice(BACKENDS)).nullish(),
+    'Where it may run; anywhere if not given. `local`, `ssh` and `seeweb` are additions of trueup.',
+    ['aws', 'gcp'],
+  ),
+  regions: about(z.array(text).nullish(), 'The regions it may run in.', ['eu-west-1']),
+  availability_zones: about(z.array(text).nullish(), 'The zones it may run in.', ['eu-west-1a']),
+  instance_types: about(z.array(text).nullish(), 'The types of machine it may run on.', ['p5.48xlarge']),
+  reservation: about(text.nullish(), 'The reserved capacity to use.', 'cr-0123456789'),
+  spot_policy: about(
+    spotPolicy.nullish(),
+    'Whether machines may be taken away at any time, for less money.',
+    'auto',
+    'on-demand',
+  ),
+  retry: about(
+    retry.nullish(),
+    'Whether a lost or unplaced replica is tried again. A service is always healed; as a mapping it limits when and for how long.',
+    { on_events: ['no-capacity', 'interruption'], duration: '4h' },
+    false,
+  ),
+  max_duration: about(offDuration.nullish(), 'The longest a run may take.', '8h', 'off'),
+  stop_duration: about(offDuration.nullish(), 'How long a process has from SIGTERM to SIGKILL.', '5m', '10s'),
+  max_price: about(positive.nullish(), 'The highest price of a machine, in USD per hour.', 2.5),
+  creation_policy: about(
+    choice(['reuse', 'reuse-or-create']).nullish(),
+    'Whether new machines may be made, or only those of fleets be used.',
+    'reuse',
+    'reuse-or-create',
+  ),
+  idle_duration: about(
+    idleDuration.nullish(),
+    'How long a machine that was made for this is kept when idle.',
+    '1h',
+    '5m',
+  ),
+  utilization_policy: about(utilization.nullish(), 'Ends what does not use its GPUs.', {
+    min_gpu_utilization: 10,
+    time_window: '30m',
+  }),
+  startup_order: about(
+    choice(['any', 'master-first', 'workers-first']).nullish(),
+    'In which order the nodes of a task begin; means nothing to a service.',
+    'master-first',
+    'any',
+  ),
+  stop_criteria: about(
+    choice(['all-done', 'master-done']).nullish(),
+    'When a task of several nodes is done; means nothing to a service.',
+    'master-done',
+    'all-done',
+  ),
+  schedule: about(schedule.nullish(), 'When it is started, in UTC.', { cron: '0 8 * * mon-fri' }),
+  fleets: about(z.array(reference).nullish(), 'The fleets it may run in.', ['gpu-pool', 'shared/big-pool']),
+  instances: about(atLeastOne(instanceSelector, 'instance').nullish(), 'The very machines it may run on.', [
+    { fleet: 'gpu-pool', instance: 0 },
+  ]),
+  tags: about(tags.nullish(), 'Labels of what is made in the cloud.', { team: 'search' }),
+  backend_options: about(
+    z
+      .array(backendOptions)
+      .refine((options) => new Set(options.map(({ type }) => type)).size === options.length, {
+        message: 'a backend has options twice',
+        params: { fix: 'Put its options into one entry.' },
+      })
+      .nullish(),
+    'Options that only one backend knows.',
+    [{ type: 'vastai', min_reliability: 0.95 }],
+  ),
 };
 
 export const PROFILE_FIELDS = Object.keys(profileShape);
 
-const profile = object({ name: text.default(''), default: bool.default(false), ...profileShape });
+const profile = named(
+  'profile',
+  'One profile: any of these fields, which hold for files that do not write them.',
+  object({
+    name: about(text.default(''), 'What it is called.', 'team'),
+    default: about(bool.default(false), 'Whether it is the one that holds.', true, false),
+    ...profileShape,
+  }),
+);
 
-export const profilesFile = object({ profiles: z.array(profile) });
+export const profilesFile = named(
+  'profiles',
+  '`.dstack/profiles.yml`: fields that hold for a whole folder.',
+  object({
+    profiles: about(z.array(profile), 'The profiles; the first with `default: true` holds.', [
+      { name: 'team', default: true, regions: ['eu-west-1'] },
+    ]),
+  }),
+);
 
 /** Profile fields that hold where a configuration says nothing. */
 export type ProfileFields = { readonly [key: string]: unknown };

@@ -11,6 +11,8 @@ export interface ProjectState {
   readonly format: 1;
   /** Rises with every commit that was read; tells a reconciler that another one has written since. */
   readonly serial: number;
+  /** Names the installation's key, with which the values of services are sealed. Absent: nothing was read yet. */
+  readonly key?: string;
   /** null before the first commit was read. */
   readonly commit: string | null;
   readonly committedAt: number;

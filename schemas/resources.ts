@@ -8,6 +8,7 @@ import {
   object,
   readNumber,
   shorthand,
+  TEXT,
   text,
   type Wrong,
   withRules,
@@ -15,7 +16,8 @@ import {
 } from './fields.ts';
 import { numberText } from './grammar/scalars.ts';
 import { alternatives, shown } from './problems.ts';
-import { parseSize } from './units.ts';
+import { about, named, type Spelling } from './spelling.ts';
+import { meantSize, parseSize } from './units.ts';
 import { isMapping, type Yaml } from './yaml.ts';
 
 /** Both ends included; an end that is not there is open. A bare value is exact: `8` is 8..8. */
@@ -26,53 +28,128 @@ export interface Bounds {
 
 export const VENDORS = ['nvidia', 'amd', 'google', 'intel', 'tenstorrent'] as const;
 
+const SIZE_TEXT = '^ *[-+]?[0-9._eE]+ *(?:[mMgGtT] *[bB])? *$';
+
 /** GiB. */
-export const size: Field<number> = field((value) => {
-  const read = typeof value === 'string' ? parseSize(value) : readNumber(value);
-  return (
-    read ?? wrong(`${describe(value)} is not a size`, 'Write a number with MB, GB or TB, for example `16GB`.')
-  );
-});
+export const size: Field<number> = field(
+  (value) => {
+    const read = typeof value === 'string' ? parseSize(value) : readNumber(value);
+    if (read !== undefined) return read;
+    const meant = typeof value === 'string' ? meantSize(value) : null;
+    const example = meant === null ? 'for example `16GB`' : `here \`${meant}\``;
+    return wrong(`${describe(value)} is not a size`, `Write a number with MB, GB or TB, ${example}.`);
+  },
+  { title: 'size', anyOf: [{ type: 'number' }, { type: 'string', pattern: SIZE_TEXT }] },
+);
 
 const count = integer(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
-export const countRange = range(count, '`2`, `2..8` or `2..`');
-export const sizeRange = range(size, '`16GB`, `16GB..80GB` or `16GB..`');
+export const countRange = range(count, '`2`, `2..8` or `2..`', {
+  title: 'number or range',
+  anyOf: [{ type: 'integer' }, { type: 'string', pattern: '^[-+ 0-9_.]+$' }],
+});
+export const sizeRange = range(size, '`16GB`, `16GB..80GB` or `16GB..`', {
+  title: 'size or range of sizes',
+  anyOf: [{ type: 'number' }, { type: 'string', pattern: '^[-+ 0-9._eEmMgGtTbB]+$' }],
+});
+
+const ARCH = { title: '`x86` or `arm`', type: 'string', pattern: '^(?:[xX]86|[aA][rR][mM])$' };
+const VENDOR = { title: 'vendor', type: 'string', pattern: '^[a-zA-Z]+$', examples: VENDORS };
+const CAPABILITY = {
+  title: '`8.0`',
+  anyOf: [
+    { type: 'number' },
+    { type: 'string', pattern: '^\\s*-?\\d+\\.-?\\d+\\s*$' },
+    { type: 'array', minItems: 2, maxItems: 2 },
+  ],
+};
+const GPU_SPELLING = {
+  title: '`A100`, `24GB`, `A100:80GB:2`',
+  anyOf: [{ type: ['integer', 'boolean'] }, { type: 'string', pattern: '^[^:]+(?::[^:]+){0,3}$' }],
+};
 
 export const cpu = shorthand(
   expandCpu,
-  object({
-    arch: field(readArch).nullish(),
-    count: countRange.default({ min: 2 }),
-  }),
+  named(
+    'cpu',
+    'Processors, written out.',
+    object({
+      arch: about(field(readArch, ARCH).nullish(), 'The architecture.', 'arm'),
+      count: about(countRange.default({ min: 2 }), 'How many; a bare number is exact.', '4..', '2..'),
+    }),
+  ),
+  [{ title: '`4`, `4..8` or `arm:4..`', anyOf: [{ type: 'integer' }, { type: 'string' }] }, countRange],
 );
 
 export const gpu = shorthand(
   expandGpu,
-  object({
-    vendor: field(readVendor).nullish(),
-    name: shorthand(
-      (value) => (Array.isArray(value) ? value : [value]),
-      z.array(text.transform(withoutPrefix)),
-    ).nullish(),
-    count: countRange.default({ min: 1 }),
-    memory: sizeRange.nullish(),
-    total_memory: sizeRange.nullish(),
-    compute_capability: field(readCapability).nullish(),
-  }),
+  named(
+    'gpu',
+    'Accelerators, written out.',
+    object({
+      vendor: about(
+        field(readVendor, VENDOR).nullish(),
+        'Who made it: nvidia, amd, google (or tpu), intel, tenstorrent (or tt).',
+        'amd',
+      ),
+      name: about(
+        shorthand(
+          (value) => (Array.isArray(value) ? value : [value]),
+          z.array(text.transform(withoutPrefix)),
+          TEXT,
+        ).nullish(),
+        'Any one of these models.',
+        ['A100', 'H100'],
+      ),
+      count: about(
+        countRange.default({ min: 1 }),
+        'How many in one machine; a bare number is exact.',
+        '2..8',
+        '1..',
+      ),
+      memory: about(sizeRange.nullish(), 'The memory of each.', '40GB..'),
+      total_memory: about(sizeRange.nullish(), 'The memory of all together.', '160GB..'),
+      compute_capability: about(
+        field(readCapability, CAPABILITY).nullish(),
+        'The least compute capability (NVIDIA).',
+        '8.0',
+      ),
+    }),
+  ),
+  GPU_SPELLING,
 );
 
 export const disk = shorthand(
   (value) => (isMapping(value) || Array.isArray(value) ? value : { size: value }),
-  object({ size: sizeRange }),
+  named('disk', 'Disk space, written out.', object({ size: about(sizeRange, 'How much.', '200GB..') })),
+  sizeRange,
 );
 
-export const resources = object({
-  cpu: cpu.default({ count: { min: 2 } }),
-  memory: sizeRange.default({ min: 8 }),
-  shm_size: size.nullish(),
-  gpu: gpu.nullable().default({ count: { min: 0 } }),
-  disk: disk.nullable().default({ size: { min: 100 } }),
-});
+export const resources = named(
+  'resources',
+  'What a machine must have. In ranges `8` is exactly 8, `8..` at least 8, `2..8` from 2 to 8.',
+  object({
+    cpu: about(
+      cpu.default({ count: { min: 2 } }),
+      'Processors: a count, a range, `x86` or `arm`.',
+      'arm:8..',
+      '2..',
+    ),
+    memory: about(
+      sizeRange.default({ min: 8 }),
+      'Main memory. A bare size is exact, so write the two points.',
+      '32GB..',
+      '8GB..',
+    ),
+    shm_size: about(size.nullish(), 'Shared memory of the container.', '16GB'),
+    gpu: about(
+      gpu.nullable().default({ count: { min: 0 } }),
+      'Accelerators: vendor, names, memory and count, in any order, separated by colons.',
+      'A100:40GB..:2',
+      '0..',
+    ),
+    disk: about(disk.nullable().default({ size: { min: 100 } }), 'Disk space.', '200GB..', '100GB..'),
+  }),
+);
 
 export type Resources = z.output<typeof resources>;
 export type Cpu = z.output<typeof cpu>;
@@ -83,8 +160,11 @@ export const DEFAULT_RESOURCES: Resources = resources.parse({});
 
 // Private: ranges
 
-function range(item: Field<number>, examples: string): Field<Bounds> {
-  const bounds: Field<Bounds> = object({ min: item.nullish(), max: item.nullish() });
+function range(item: Field<number>, examples: string, short: Spelling): Field<Bounds> {
+  const bounds: Field<Bounds> = object({
+    min: about(item.nullish(), 'At least this.'),
+    max: about(item.nullish(), 'At most this.'),
+  });
   return shorthand(
     (value) => expandRange(value, examples),
     withRules(bounds, ({ min, max }, say) => {
@@ -93,6 +173,7 @@ function range(item: Field<number>, examples: string): Field<Bounds> {
       if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return;
       say([], `the range ends (${max}) before it begins (${min})`, 'Put the smaller value first.');
     }),
+    short,
   );
 }
 

@@ -1,4 +1,5 @@
 // What services, tasks and dev environments have in common.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration language look like that
 import { z } from 'zod';
 import {
   bool,
@@ -18,11 +19,15 @@ import { numberText } from './grammar/scalars.ts';
 import { alternatives, shown } from './problems.ts';
 import { profileShape } from './profiles.ts';
 import { DEFAULT_RESOURCES, resources } from './resources.ts';
+import { about, named } from './spelling.ts';
 import type { Yaml } from './yaml.ts';
 
 export const PYTHON_VERSIONS = ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14'] as const;
 
-export const python = field(readPython);
+export const python = field(readPython, {
+  title: '`3.9` to `3.14`',
+  enum: [...PYTHON_VERSIONS, ...PYTHON_VERSIONS.map(Number)],
+});
 export const commands = z.array(text);
 
 const user = textWhere((value) => {
@@ -40,29 +45,107 @@ const shell = textWhere((value) =>
     : wrong(`${shown(value)} is not a shell`, 'Write `sh`, `bash` or an absolute path.'),
 );
 
+const registryAuth = named(
+  'registry_auth',
+  'Who pulls the image from a private registry.',
+  object({
+    username: about(text, 'The name of the account.', 'me'),
+    password: about(
+      text,
+      'Its password or token, best as a reference to a secret.',
+      '${{ secrets.REGISTRY }}',
+    ),
+  }),
+);
+
 export const runShape = {
   ...profileShape,
-  name: text.nullish(),
-  image: text.nullish(),
-  user: user.nullish(),
-  privileged: bool.default(false),
-  entrypoint: text.nullish(),
-  working_dir: text.nullish(),
-  home_dir: text.default('/root'),
-  registry_auth: object({ username: text, password: text }).nullish(),
-  python: python.nullish(),
-  nvcc: bool.nullish(),
-  single_branch: bool.nullish(),
-  env: env.default({}),
-  shell: shell.nullish(),
-  resources: resources.default(DEFAULT_RESOURCES),
-  priority: integer(0, 100).nullish(),
-  volumes: z.array(volumeMount).default([]),
-  docker: bool.nullish(),
-  repos: z.array(repoMount).default([]),
-  files: z.array(fileMount).default([]),
-  dstack: bool.default(false),
-  setup: commands.default([]),
+  name: about(
+    text.nullish(),
+    'The name; it becomes part of host names. Without it the path of the file gives one.',
+    'llama',
+  ),
+  image: about(text.nullish(), 'The container image.', 'vllm/vllm-openai:latest'),
+  user: about(
+    user.nullish(),
+    'Who runs in the container, by name or number, with or without a group; else who the image says.',
+    '1000:1000',
+  ),
+  privileged: about(bool.default(false), 'Whether the container may do what the machine may.', true, false),
+  entrypoint: about(
+    text.nullish(),
+    'Replaces the entrypoint of the image; `commands` then become its arguments.',
+    '/bin/serve',
+  ),
+  working_dir: about(
+    text.nullish(),
+    'Where commands run: an absolute path, or one below `~`; else where the image says.',
+    '/app',
+  ),
+  home_dir: about(text.default('/root'), 'Read for compatibility; does nothing.'),
+  registry_auth: about(
+    registryAuth.nullish(),
+    'Who pulls the image from a private registry. Both parts may hold `${{ env.X }}` and `${{ secrets.X }}`.',
+    { username: 'me', password: '${{ secrets.REGISTRY }}' },
+  ),
+  python: about(
+    python.nullish(),
+    'The version of Python in the default image; not together with `image` or `docker`.',
+    '3.12',
+  ),
+  nvcc: about(bool.nullish(), 'Whether the default image has the CUDA compiler.', true, false),
+  single_branch: about(
+    bool.nullish(),
+    'Whether only the current branch of a repository is fetched.',
+    false,
+    true,
+  ),
+  env: about(
+    env.default({}),
+    'Environment variables, as a mapping or a list. A name without value takes it from the secrets of the server.',
+    ['HF_TOKEN', 'MODEL=llama'],
+  ),
+  shell: about(
+    shell.nullish(),
+    'What runs the commands: `sh`, `bash` or an absolute path; else `sh` with `image` and `bash` without.',
+    'bash',
+  ),
+  resources: about(resources.default(DEFAULT_RESOURCES), 'What each machine must have.', {
+    gpu: '24GB..',
+    memory: '32GB..',
+  }),
+  priority: about(
+    integer(0, 100).nullish(),
+    'Who is placed first where machines are scarce: 0 to 100.',
+    50,
+    0,
+  ),
+  volumes: about(
+    z.array(volumeMount).default([]),
+    'Volumes and folders of the machine, and where they appear.',
+    ['models:/models', '/mnt/cache:/cache'],
+  ),
+  docker: about(
+    bool.nullish(),
+    'Whether the default image has Docker; not together with `image`, `python` or `nvcc`.',
+    true,
+    false,
+  ),
+  repos: about(z.array(repoMount).default([]), 'At most one repository that appears in the container.', [
+    '.',
+  ]),
+  files: about(
+    z.array(fileMount).default([]),
+    'Files and folders beside this file that appear in the container.',
+    ['config.yml:/etc/app/config.yml'],
+  ),
+  dstack: about(
+    bool.default(false),
+    'Whether the server can be reached from inside through a socket.',
+    true,
+    false,
+  ),
+  setup: about(commands.default([]), 'Read for compatibility; does nothing.'),
 };
 
 export interface ImageSource {

@@ -24,7 +24,7 @@ export function serviceRules(service: Partial<Service>, say: Say): void {
 // Private
 
 function singleRules(service: Partial<Service>, say: Say): void {
-  if (!service.commands?.length && !service.image) {
+  if (service.commands?.length === 0 && !service.image) {
     say([], 'a service needs `commands` or `image`', 'Add what is to be run.');
   }
   const { replicas } = service;
@@ -38,7 +38,7 @@ function scalingRules(
   path: readonly (string | number)[],
   say: Say,
 ): void {
-  if (count?.min == null || count.max == null) return;
+  if (count?.min == null || count.max == null || count.min > count.max) return;
   const at = [...path, 'replicas'];
   if (count.min !== count.max && !scaling) {
     say(at, 'a range of replicas needs `scaling`', 'Add `scaling` with `metric: rps` and a `target`.');
@@ -71,7 +71,7 @@ function groupRules(service: Partial<Service>, groups: readonly Group[], say: Sa
     if (group.docker && group.privileged === false) {
       sayHere(['privileged'], '`docker: true` needs a privileged container', 'Remove `privileged: false`.');
     }
-    if (!group.commands?.length && group.image == null && service.image == null) {
+    if (group.commands?.length === 0 && group.image == null && service.image == null) {
       sayHere(
         [],
         `the group ${shown(group.name ?? '')} needs \`commands\` or \`image\``,

@@ -20,6 +20,15 @@ export function parseDuration(text: string): number | undefined {
   return seconds;
 }
 
+/** A duration as it was probably meant, where `parseDuration` finds none: `2 hours` as `2h`, `1.5m` as `1m30s`. */
+export function meantDuration(text: string): string | null {
+  const [, amount, unit = ''] = /^(\d{1,9}(?:\.\d{1,9})?) ?([a-z]{1,8})$/i.exec(text.trim()) ?? [];
+  const factor = WORDS.find(([pattern]) => pattern.test(unit))?.[1];
+  if (amount === undefined || factor === undefined) return null;
+  const seconds = Math.max(1, Math.round(Number(amount) * factor));
+  return durationText(seconds).replaceAll(' ', '');
+}
+
 /** GiB of `16`, `16GB`, `512 mb`, `1TB` (all of 1024); undefined when it is none. */
 export function parseSize(text: string): number | undefined {
   if (text.length > LONGEST) return undefined;
@@ -27,6 +36,12 @@ export function parseSize(text: string): number | undefined {
   const amount = parseNumber(found?.[1] ?? '');
   if (amount === undefined) return undefined;
   return amount * GIB[(found?.[2] ?? 'gb') as keyof typeof GIB];
+}
+
+/** A size as it was probably meant, where `parseSize` finds none: `16G` and `16GiB` as `16GB`. */
+export function meantSize(text: string): string | null {
+  const [, amount, unit] = /^(\d{1,9}(?:\.\d{1,9})?) ?([mgt])(?:i?b?|b(?:ytes?)?)$/i.exec(text.trim()) ?? [];
+  return amount === undefined || unit === undefined ? null : `${amount}${unit.toUpperCase()}B`;
 }
 
 /** The whole number that a text is, `1_000` included; undefined when it is none. */
@@ -61,4 +76,12 @@ export function durationText(seconds: number): string {
 // Private
 
 const SECONDS = { w: 604_800, d: 86_400, h: 3600, m: 60, s: 1 } as const;
+const WORDS: readonly (readonly [RegExp, number])[] = [
+  [/^(?:ms|msecs?|millis(?:econds?)?)$/i, 0.001],
+  [/^s(?:ecs?|econds?)?$/i, SECONDS.s],
+  [/^m(?:ins?|inutes?)?$/i, SECONDS.m],
+  [/^h(?:rs?|ours?)?$/i, SECONDS.h],
+  [/^d(?:ays?)?$/i, SECONDS.d],
+  [/^w(?:eeks?)?$/i, SECONDS.w],
+];
 const GIB = { mb: 1 / 1024, gb: 1, tb: 1024 } as const;

@@ -17,6 +17,9 @@ import { isSexagesimal, numberText, resolveScalar, type Scalar } from './grammar
 import { type Finding, inOrder, type Path, type Position, pathText, shown } from './problems.ts';
 import type { Place, Yaml } from './yaml.ts';
 
+export const MAX_VALUES = 100_000;
+export const MAX_DEPTH = 64;
+
 export type Tree =
   | { readonly value: Yaml; readonly place: Place; readonly findings: readonly Finding[] }
   | { readonly refused: readonly Finding[] };
@@ -33,9 +36,6 @@ export function buildTree(root: Node | null, lines: LineCounter): Tree {
 }
 
 // Private
-
-const MAX_VALUES = 100_000;
-const MAX_DEPTH = 64;
 
 interface Work {
   readonly lines: LineCounter;

@@ -1,8 +1,10 @@
 // YAML text to plain values, with the place of every key and value kept, and nothing that a hostile file could use:
 // bounded size, depth and aliases, no foreign tags, no duplicate keys, no prototypes. Never throws.
-import { type Document, LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter } from 'yaml';
 import type { Scalar } from './grammar/scalars.ts';
 import { type Finding, inOrder, type Path, type Position } from './problems.ts';
+import { composeFirst, MAX_WORDS } from './yaml-compose.ts';
+import { type SyntaxMistake, syntaxMistakes } from './yaml-errors.ts';
 import { buildTree } from './yaml-tree.ts';
 
 /** A value of a document: integers are bigint, floats are number, mappings have no prototype. */
@@ -30,16 +32,11 @@ export function parseYaml(text: string): YamlDocument {
   if (refusal !== null) return failed([refusal]);
   const lines = new LineCounter();
   try {
-    const document = parseDocument(text, {
-      version: '1.1',
-      schema: 'failsafe',
-      lineCounter: lines,
-      uniqueKeys: false, // the library compares each key with every other; `buildTree` uses a set
-      prettyErrors: false,
-      logLevel: 'error',
-    });
-    if (document.errors.length > 0) return failed(syntaxFindings(document, lines));
-    const tree = buildTree(document.contents, lines);
+    const composed = composeFirst(text, lines);
+    if (composed === null) return failed([tooManyWords]);
+    const mistakes = syntaxFindings(text, composed, lines);
+    if (mistakes.length > 0) return failed(mistakes);
+    const tree = buildTree(composed.document.contents, lines);
     return 'refused' in tree ? failed(tree.refused) : tree;
   } catch {
     // Both the library and the tree recurse: the depth of the stack is the only way to get here.
@@ -81,32 +78,30 @@ function refuse(text: string): Finding | null {
   return fault(at, `the character U+${code.toUpperCase()} is not allowed in YAML`, 'Remove it.');
 }
 
-/** One mistake makes the parser stumble again and again; the first few say what there is to say. */
-const FEW = 5;
-
-function syntaxFindings(document: Document.Parsed, lines: LineCounter): Finding[] {
+function syntaxFindings(
+  text: string,
+  { document, next }: { readonly document: Document.Parsed; readonly next: number | null },
+  lines: LineCounter,
+): Finding[] {
+  const mistakes = [...syntaxMistakes(document, text), ...(next === null ? [] : [secondDocument(next)])];
   return inOrder(
-    document.errors.slice(0, FEW).map((error) => {
-      const { line, col } = lines.linePos(error.pos[0]);
-      const at = { line: Math.max(line, 1), column: Math.max(col, 1) };
-      return fault(at, `not valid YAML: ${syntaxMessage(error)}`, SYNTAX_FIXES[error.code] ?? SYNTAX_FIX);
+    mistakes.map(({ at, message, fix }) => {
+      const { line, col } = lines.linePos(at);
+      return fault({ line: Math.max(line, 1), column: Math.max(col, 1) }, message, fix);
     }),
   );
 }
 
-const SYNTAX_FIX = 'Check indentation, colons and quotes around this place.';
-const SYNTAX_FIXES: { readonly [code: string]: string } = {
-  MULTIPLE_DOCS: 'Put each document into a file of its own.',
-  TAB_AS_INDENT: 'Indent with spaces.',
-  RESOURCE_EXHAUSTION: 'Make it flatter.',
-  MISSING_CHAR: 'Add what is missing.',
-};
-
-function syntaxMessage({ code, message }: { readonly code: string; readonly message: string }): string {
-  if (code === 'MULTIPLE_DOCS') return 'a file holds one document, and here begins a second';
-  if (code === 'RESOURCE_EXHAUSTION') return 'it is nested too deeply';
-  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '');
+function secondDocument(at: number): SyntaxMistake {
+  const message = 'not valid YAML: a file holds one document, and here begins a second';
+  return { at, message, fix: 'Put each document into a file of its own.' };
 }
+
+const tooManyWords = fault(
+  START,
+  `the file has more than ${MAX_WORDS} words and signs`,
+  'Make it smaller; move large texts to `files`.',
+);
 
 function failed(findings: readonly Finding[]): YamlDocument {
   return { value: undefined, place: START, findings };

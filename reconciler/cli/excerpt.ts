@@ -16,6 +16,12 @@ export function excerptBlocks(path: string, text: string, problem: Finding, widt
   return [title, place, ...shown, ...(fix ? [line(2, dim('fix'), plain(fix))] : []), line(0)];
 }
 
+/** The column behind the value, from 1. */
+export function valueEnd(text: string, { line: number, column }: Finding): number {
+  const source = text.split(/\r?\n/)[number - 1] ?? '';
+  return column + valueLength(source.slice(column - 1));
+}
+
 // Private
 
 function sourceLines(
@@ -47,10 +53,20 @@ function cropped(source: string, at: number, room: number) {
   return { text, start, length: Math.max(1, Math.min(length, text.length - start)) };
 }
 
-/** How far the value (or key) at the start of `rest` goes: a quoted text to its quote, else to what ends it in YAML. */
+/** How far the value (or key) at the start of `rest` goes: to its quote or bracket, else to what ends it in YAML. */
 function valueLength(rest: string): number {
-  const quoted = /^"(?:[^"\\]|\\.)*"|^'(?:[^']|'')*'/.exec(rest);
-  if (quoted) return quoted[0].length;
-  const flow = /^[[{]/.test(rest) ? rest : rest.split(/,\s|\s#|:\s|:$|[\]}]\s*$/)[0];
-  return Math.max(1, (flow ?? '').trimEnd().length);
+  const whole = /^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|\s+)/.exec(rest);
+  if (whole) return whole[0].length;
+  if (/^[[{]/.test(rest)) return flowLength(rest);
+  return Math.max(1, rest.split(/,\s|\s#|:\s|:$|[\]}]\s*(?:$|[,\]}#])/)[0]?.trimEnd().length ?? 0);
+}
+
+/** To the bracket that closes the first one; to the end of the line where there is none. */
+function flowLength(rest: string): number {
+  let depth = 0;
+  for (const { 0: bracket, index } of rest.matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    if (depth === 0) return index + 1;
+  }
+  return rest.trimEnd().length;
 }

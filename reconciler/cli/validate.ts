@@ -1,5 +1,8 @@
 // `trueup validate`: reads files and folders as a commit would be read, offline, and shows every problem where it is.
-import { join, relative } from 'node:path';
+// What only a repository decides (names from paths, paths that leave it, names claimed twice) is an error inside of
+// one; elsewhere nobody knows what lies around the files, and it is a warning.
+import { existsSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import type { ValidateReport } from '../../schemas/api.ts';
 import type { Problem } from '../../schemas/errors.ts';
 import type { JsonObject } from '../../schemas/json.ts';
@@ -7,18 +10,24 @@ import { parsePolicy } from '../../schemas/policy.ts';
 import { parseProfiles } from '../../schemas/profiles.ts';
 import { parseFile, parseTree } from '../source/parse.ts';
 import { type Block, dim, line, plain, strong } from '../view/cells.ts';
+import { annotation } from './annotation.ts';
 import { excerptBlocks } from './excerpt.ts';
 import { CommandFailure } from './failure.ts';
 import { readTree, type SourceFile } from './folder.ts';
 import type { Session } from './session.ts';
 
+export interface ValidateOptions {
+  readonly format: 'text' | 'json' | 'github';
+  readonly json?: boolean;
+}
+
 export async function validate(
   session: Session,
   paths: readonly string[],
-  { json = false }: { json?: boolean },
+  { format, json = false }: ValidateOptions,
 ): Promise<number> {
   const checked = unique(paths.flatMap((path) => checkPath(session.cwd, path)));
-  await (json ? session.json(reportOf(checked)) : session.blocks(blocksOf(checked, session.screen().width)));
+  await show(session, checked, json ? 'json' : format);
   if (checked.length === 0) {
     throw new CommandFailure(
       'no configuration file was found',
@@ -30,12 +39,28 @@ export async function validate(
 
 // Private
 
+async function show(
+  session: Session,
+  files: readonly Checked[],
+  format: ValidateOptions['format'],
+): Promise<void> {
+  switch (format) {
+    case 'json':
+      return session.json(reportOf(files));
+    case 'github':
+      return session.print(annotationsOf(files, session.env.GITHUB_WORKSPACE ?? session.cwd));
+    case 'text':
+      return session.blocks(blocksOf(files, session.screen().width));
+  }
+}
+
 type FileReport = ValidateReport['files'][number];
 
 /** The same JSON, as zod types it. */
 type Configuration = NonNullable<FileReport['configuration']>;
 
 interface Checked extends FileReport {
+  readonly absolute: string;
   readonly text: string;
 }
 
@@ -43,24 +68,33 @@ function checkPath(cwd: string, path: string): Checked[] {
   const tree = readTree(path, cwd);
   const profiles = parseProfiles(tree.profiles);
   const policy = parsePolicy(tree.policy);
-  const context = { root: tree.isAlone ? null : '', profiles: profiles.profiles };
-  const parsed = tree.files.map((file) => parseFile(file, context));
+  const folder = tree.isAlone ? null : folderInRepository(tree.root);
+  const context = { root: folder, profiles: profiles.profiles };
+  const parsed = tree.files.map((file) =>
+    parseFile({ ...file, path: join(folder ?? '', file.path) }, context),
+  );
   const { conflicts } = parseTree(parsed, policy.policy);
-  const clashes = [...conflicts.values()].flat();
-  const shown = (file: string) => relative(cwd, join(tree.root, file)) || file;
-  const files = parsed.map(({ path, type, configuration, problems }, index): Checked => {
-    const all = [
-      ...problems,
-      ...clashes.filter((problem) => problem.file === path && !problems.includes(problem)),
-    ];
-    const text = tree.files[index]?.text ?? '';
-    return checkedFile(shown(path), text, type, all, configuration);
+  const severity = folder === null ? 'warning' : 'error';
+  const clashes = [...conflicts.values()].flat().map((problem): Problem => ({ ...problem, severity }));
+  const checked = checker(cwd, tree.root);
+  const files = tree.files.map(({ path, text }, index): Checked => {
+    const { path: file, type = null, configuration = null, problems = [] } = parsed[index] ?? { path };
+    const all = [...problems, ...clashes.filter((problem) => problem.file === file)];
+    return checked({ path, text }, type, all, configuration);
   });
   const settings = [
-    ...settingsFile(tree.policy, 'policy', policy.problems, shown),
-    ...settingsFile(tree.profiles, 'profiles', profiles.problems, shown),
+    ...settingsFile(tree.policy, 'policy', policy.problems, checked),
+    ...settingsFile(tree.profiles, 'profiles', profiles.problems, checked),
   ];
   return [...settings, ...files];
+}
+
+/** Where a folder is in its repository, '' for the root of one; null outside of any. */
+function folderInRepository(folder: string): string | null {
+  for (let above = folder; ; above = dirname(above)) {
+    if (existsSync(join(above, '.git'))) return relative(above, folder).split(sep).join('/');
+    if (above === dirname(above)) return null;
+  }
 }
 
 /** Only spoken of when something is wrong with it: it is no configuration. */
@@ -68,27 +102,30 @@ function settingsFile(
   file: SourceFile | null,
   type: string,
   problems: readonly Problem[],
-  shown: (file: string) => string,
+  checked: Checker,
 ): Checked[] {
-  return file && problems.length > 0 ? [checkedFile(shown(file.path), file.text, type, problems, null)] : [];
+  return file && problems.length > 0 ? [checked(file, type, problems, null)] : [];
 }
 
-function checkedFile(
-  path: string,
-  text: string,
+type Checker = (
+  file: SourceFile,
   type: string | null,
   problems: readonly Problem[],
   configuration: JsonObject | null,
-): Checked {
-  const ok = problems.every(({ severity }) => severity !== 'error');
-  const found = problems.map(({ file: _, ...problem }) => problem);
-  return {
-    path,
-    type,
-    ok,
-    ...(configuration ? { configuration: configuration as Configuration } : {}),
-    problems: found,
-    text,
+) => Checked;
+
+function checker(cwd: string, root: string): Checker {
+  return (file, type, problems, configuration) => {
+    const absolute = join(root, file.path);
+    return {
+      path: relative(cwd, absolute) || file.path,
+      type,
+      ok: problems.every(({ severity }) => severity !== 'error'),
+      ...(configuration ? { configuration: configuration as Configuration } : {}),
+      problems: problems.map(({ file: _, ...problem }) => problem),
+      absolute,
+      text: file.text,
+    };
   };
 }
 
@@ -97,7 +134,16 @@ function unique(files: readonly Checked[]): Checked[] {
 }
 
 function reportOf(files: readonly Checked[]): ValidateReport {
-  return { files: files.map(({ text: _, ...file }) => file) };
+  return { files: files.map(({ text: _, absolute: __, ...file }) => file) };
+}
+
+/** Workflow commands, which GitHub shows beside the line they speak of; a log shows them as lines. */
+function annotationsOf(files: readonly Checked[], workspace: string): string {
+  return files
+    .flatMap(({ absolute, text, problems }) =>
+      problems.map((problem) => annotation(relative(workspace, absolute), text, problem)),
+    )
+    .join('');
 }
 
 /** More fine files than this are only counted. */

@@ -20,21 +20,24 @@ const FIELDS: readonly CronField[] = [
   { name: 'day of week', min: 0, max: 6, words: WEEKDAYS },
 ];
 
-export const cron = textWhere((value) => {
-  const parts = value.trim().split(/\s+/);
-  if (parts.length !== FIELDS.length) {
-    const message = `${shown(value)} has ${parts.length} fields instead of 5`;
-    return wrong(
-      message,
-      'Write minute, hour, day of month, month and day of week, for example `0 8 * * mon-fri`.',
-    );
-  }
-  for (const [index, part] of parts.entries()) {
-    const mistake = FIELDS[index] === undefined ? null : mistakeIn(part, FIELDS[index]);
-    if (mistake !== null) return mistake;
-  }
-  return value;
-});
+export const cron = textWhere(
+  (value) => {
+    const parts = value.trim().split(/\s+/);
+    if (parts.length !== FIELDS.length) {
+      const message = `${shown(value)} has ${parts.length} fields instead of 5`;
+      return wrong(
+        message,
+        'Write minute, hour, day of month, month and day of week, for example `0 8 * * mon-fri`.',
+      );
+    }
+    for (const [index, part] of parts.entries()) {
+      const mistake = FIELDS[index] === undefined ? null : mistakeIn(part, FIELDS[index]);
+      if (mistake !== null) return mistake;
+    }
+    return value;
+  },
+  { title: 'cron expression', type: 'string', pattern: '^\\s*(?:\\S+\\s+){4}\\S+\\s*$' },
+);
 
 /** True when a weekday is given by number, where this differs from dstack (0 is Monday there). */
 export function hasNumericWeekday(expression: string): boolean {

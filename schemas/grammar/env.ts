@@ -10,6 +10,31 @@ export interface NoValue {
 
 export type Env = { readonly [name: string]: string | NoValue };
 
+const SPELLING = {
+  title: 'variables',
+  anyOf: [
+    {
+      type: 'object',
+      propertyNames: { pattern: '^[^=]+$' },
+      additionalProperties: {
+        anyOf: [
+          { type: ['string', 'number'] },
+          {
+            type: 'object',
+            properties: { key: { type: 'string' } },
+            required: ['key'],
+            additionalProperties: false,
+          },
+        ],
+      },
+    },
+    {
+      type: 'array',
+      items: { type: 'string', pattern: '^[a-zA-Z_][a-zA-Z0-9_]*(?:=[^\\n]*)?$' },
+    },
+  ],
+};
+
 export const env = reading<Env>((value, say) => {
   if (Array.isArray(value)) return fromList(value, say);
   if (isMapping(value)) return fromMapping(value, say);
@@ -19,7 +44,7 @@ export const env = reading<Env>((value, say) => {
     'Write `NAME: value` lines, or a list of `NAME=value`.',
   );
   return undefined;
-});
+}, SPELLING);
 
 // Private
 

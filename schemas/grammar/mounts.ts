@@ -1,4 +1,5 @@
 // What is put into a replica: volumes, files and repositories, each with its short spelling.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration language look like that
 import { z } from 'zod';
 import {
   bool,
@@ -16,6 +17,7 @@ import {
   wrong,
 } from '../fields.ts';
 import { shown } from '../problems.ts';
+import { about, named } from '../spelling.ts';
 import { isMapping, type Yaml } from '../yaml.ts';
 
 export type VolumeMount =
@@ -33,43 +35,102 @@ const mountPath: Field<string> = textWhere((value) => {
 
 const volumeName: Field<string | string[]> = choose(
   (value): Field<string | string[]> => (Array.isArray(value) ? z.array(text) : text),
+  [text, z.array(text)],
 );
 
-const networkVolume = object({ name: volumeName, path: mountPath });
-const instanceVolume = object({ instance_path: mountPath, path: mountPath, optional: bool.default(false) });
-
-export const volumeMount: Field<VolumeMount> = choose((value): Field<VolumeMount> | Wrong => {
-  const expanded = expandVolume(value);
-  if (isWrong(expanded)) return expanded;
-  const schema: Field<VolumeMount> =
-    isMapping(expanded) && 'instance_path' in expanded ? instanceVolume : networkVolume;
-  return shorthand(() => expanded, schema);
-});
-
-export const fileMount = shorthand(
-  expandFile,
+const networkVolume = named(
+  'volume_mount',
+  'A volume.',
   object({
-    local_path: text,
-    path: textWhere((value) =>
-      /^(?:[a-z]:[\\/]|[\\/]{2}[^\\/]+[\\/]+[^\\/])/i.test(value)
-        ? wrong(`${shown(value)} is a Windows path`, 'Write the Unix path inside the container.')
-        : value,
+    name: about(
+      volumeName,
+      'Its name, or several of which any one will do. May hold `${{ dstack.job_num }}`.',
+      'models',
+    ),
+    path: about(mountPath, 'Where it appears, an absolute path.', '/models'),
+  }),
+);
+const instanceVolume = named(
+  'instance_mount',
+  'A folder of the machine.',
+  object({
+    instance_path: about(mountPath, 'The folder, an absolute path.', '/mnt/cache'),
+    path: about(mountPath, 'Where it appears, an absolute path.', '/cache'),
+    optional: about(
+      bool.default(false),
+      'Whether a machine that cannot have it will do as well.',
+      true,
+      false,
     ),
   }),
 );
 
-const repoShape = object({
-  local_path: text.nullish(),
-  url: text.nullish(),
-  branch: text.nullish(),
-  hash: text.nullish(),
-  path: textWhere((value) =>
-    /^~[^/]/.test(value)
-      ? wrong(`${shown(value)} names another user's home`, 'Use `~/` or an absolute path.')
-      : value,
-  ).default('.'),
-  if_exists: choice(['error', 'skip']).default('error'),
-});
+export const volumeMount: Field<VolumeMount> = choose(
+  (value): Field<VolumeMount> | Wrong => {
+    const expanded = expandVolume(value);
+    if (isWrong(expanded)) return expanded;
+    const schema: Field<VolumeMount> =
+      isMapping(expanded) && 'instance_path' in expanded ? instanceVolume : networkVolume;
+    return shorthand(() => expanded, schema, []);
+  },
+  [
+    { title: '`name:/path` or `/instance/path:/path`', type: 'string', pattern: '^[^:]+:/[^:]*$' },
+    networkVolume,
+    instanceVolume,
+  ],
+);
+
+const targetPath: Field<string> = textWhere((value) =>
+  /^(?:[a-z]:[\\/]|[\\/]{2}[^\\/]+[\\/]+[^\\/])/i.test(value)
+    ? wrong(`${shown(value)} is a Windows path`, 'Write the Unix path inside the container.')
+    : value,
+);
+
+export const fileMount = shorthand(
+  expandFile,
+  named(
+    'file',
+    'A file or folder of the repository.',
+    object({
+      local_path: about(text, 'Where it is, from the folder of this file.', 'config.yml'),
+      path: about(
+        targetPath,
+        'Where it appears; a relative path begins at `working_dir`.',
+        '/etc/app/config.yml',
+      ),
+    }),
+  ),
+  { title: '`path` or `path:target`', type: 'string' },
+);
+
+const repoPath: Field<string> = textWhere((value) =>
+  /^~[^/]/.test(value)
+    ? wrong(`${shown(value)} names another user's home`, 'Use `~/` or an absolute path.')
+    : value,
+);
+
+const repoShape = named(
+  'repo',
+  'A repository: this one by `local_path`, or another by `url`.',
+  object({
+    local_path: about(text.nullish(), 'A folder of this repository, from the folder of this file.', '.'),
+    url: about(text.nullish(), 'Another repository.', 'https://github.com/me/models'),
+    branch: about(text.nullish(), 'Its branch.', 'main'),
+    hash: about(text.nullish(), 'Its commit.', '4f1c2d3'),
+    path: about(
+      repoPath.default('.'),
+      'Where it appears; a relative path begins at `working_dir`.',
+      '/app',
+      '.',
+    ),
+    if_exists: about(
+      choice(['error', 'skip']).default('error'),
+      'What to do where something is already.',
+      'skip',
+      'error',
+    ),
+  }),
+);
 
 export const repoMount = shorthand(
   expandRepo,
@@ -78,6 +139,7 @@ export const repoMount = shorthand(
       say(['url'], '`local_path` and `url` exclude each other', 'Remove one of the two.');
     if (!local_path && !url) say([], 'a repository needs `local_path` or `url`', 'Add one of the two.');
   }),
+  { title: '`path` or `url`, with `:target`', type: 'string' },
 );
 
 // Private

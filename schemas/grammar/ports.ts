@@ -1,5 +1,15 @@
 // Ports: a number, `local:container`, or a mapping. Only the container's side means something to a service.
-import { choose, describe, type Field, integer, object, readInteger, shorthand, wrong } from '../fields.ts';
+import {
+  choose,
+  describe,
+  type Field,
+  INTEGER_TEXT,
+  integer,
+  object,
+  readInteger,
+  shorthand,
+  wrong,
+} from '../fields.ts';
 import { isMapping, type Yaml } from '../yaml.ts';
 
 export interface PortMapping {
@@ -8,7 +18,7 @@ export interface PortMapping {
 }
 
 /** A service's port; its local side is 80 where only one number is given. */
-export const servicePort: Field<PortMapping> = portField(() => 80n, /^(\d+):(\d+)$/, '`8000`');
+export const servicePort: Field<PortMapping> = portField(() => 80n, /^(\d+):(\d+)$/, '`8000` or `80:8000`');
 
 /** A port of a task; its local side is the same where only one number is given, any where it is `*`. */
 export const taskPort: Field<PortMapping> = portField(
@@ -25,8 +35,16 @@ function portField(localOf: (port: bigint) => bigint, pair: RegExp, examples: st
   const short = shorthand(
     (value) => expand(value) ?? wrong(`${describe(value)} is not a port`, fix),
     mapping,
+    [],
   );
   const fix = `Write ${examples}.`;
+  const spelling = {
+    title: examples,
+    anyOf: [
+      { type: 'integer', minimum: 1, maximum: 65_535 },
+      { type: 'string', pattern: `${INTEGER_TEXT}|${pair.source}` },
+    ],
+  };
 
   function expand(value: Yaml): Yaml | undefined {
     const alone = readInteger(value);
@@ -36,5 +54,5 @@ function portField(localOf: (port: bigint) => bigint, pair: RegExp, examples: st
     return { local_port: local === '*' ? null : local, container_port: container };
   }
 
-  return choose((value) => (isMapping(value) ? mapping : short));
+  return choose((value) => (isMapping(value) ? mapping : short), [spelling, mapping]);
 }

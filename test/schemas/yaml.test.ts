@@ -86,7 +86,14 @@ describe('structure', () => {
     ['<<: 5', '1:1 `<<` merges mappings, and this is none'],
     ['a: \u0007', '1:4 the character U+0007 is not allowed in YAML'],
     ['p: 22:22', '1:4 `22:22` without quotes is the number 1342 in YAML 1.1'],
-    ['[', '1:2 not valid YAML: flow sequence must end with a ]'],
+    ['[', '1:2 not valid YAML: a `[` is never closed, or what it holds is not indented'],
+    ['a: "b\nc: "d', '1:4 not valid YAML: this quote is never closed'],
+    ["a: 'b''c\nd: e", '1:4 not valid YAML: this quote is never closed'],
+    ['a: b: c', '1:4 not valid YAML: there is a `: ` inside of a value'],
+    ['a:\n\tb: c', '2:1 not valid YAML: a tab cannot be used for indentation'],
+    ['a:\n  b: 1\n c: 2', '3:2 not valid YAML: this does not begin in the column of the keys above it'],
+    ['a:b\nc: d', '1:1 not valid YAML: this line is no `key: value`'],
+    ['a: @b', '1:4 not valid YAML: a value cannot begin with this sign'],
   ])('%j says what is wrong and where', (text, expected) => {
     expect(messageOf(text)).toContain(expected);
   });
@@ -105,7 +112,9 @@ describe('hostile files are refused', () => {
       `b: &b {k: [${'1,'.repeat(500)}]}\nm: &m {<<: *b}\nl: [${'*m,'.repeat(500)}]`,
       'more than 100000 values',
     ],
-    ['a deep nest', '['.repeat(100_000), 'nested too deeply'],
+    ['a deep nest', '['.repeat(20_000), 'nested too deeply'],
+    ['nothing but brackets', '{}'.repeat(400_000), 'unexpected flow-map-start'],
+    ['very many lines', 'a: b\n'.repeat(100_000), 'more than 30000 words'],
     ['a nest that the parser still reads', `${'['.repeat(100)}${']'.repeat(100)}`, 'nested too deeply'],
     ['a long file', `a: ${'x'.repeat(MAX_BYTES)}`, 'at most 1000000 are read'],
   ])('%s', (_what, text, expected) => {

@@ -1,0 +1,44 @@
+// Text to the syntax tree of its first document, with the time it takes bounded by the words in it: the library needs
+// up to half a minute for a megabyte of brackets.
+import { Composer, type Document, Lexer, type LineCounter, Parser } from 'yaml';
+
+/** What the lexer makes of a text: indicators, values, blanks, line ends. A real configuration has a few hundred. */
+export const MAX_WORDS = 30_000;
+
+/** The first document and whether another follows; null when there are too many words to go on. */
+export function composeFirst(
+  text: string,
+  lines: LineCounter,
+): { readonly document: Document.Parsed; readonly next: number | null } | null {
+  lines.addNewLine(0);
+  const words = { left: MAX_WORDS };
+  const composer = new Composer({
+    version: '1.1',
+    schema: 'failsafe',
+    lineCounter: lines,
+    uniqueKeys: false, // the library compares each key with every other; `buildTree` uses a set
+    prettyErrors: false,
+    logLevel: 'error',
+  });
+  const [first, second] = composer.compose(tokens(text, lines, words), true, text.length);
+  if (first === undefined || words.left < 0) return null;
+  return { document: first as Document.Parsed, next: second === undefined ? null : second.range[0] };
+}
+
+// Private
+
+/** One mistake makes the parser stumble again and again; nobody reads more. */
+const MANY_ERRORS = 20;
+
+function* tokens(text: string, lines: LineCounter, words: { left: number }) {
+  const parser = new Parser(lines.addNewLine);
+  let errors = 0;
+  for (const word of new Lexer().lex(text)) {
+    if (--words.left < 0) return;
+    for (const token of parser.next(word)) {
+      yield token;
+      if (token.type === 'error' && ++errors >= MANY_ERRORS) return;
+    }
+  }
+  yield* parser.end();
+}

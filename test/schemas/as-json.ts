@@ -1,0 +1,15 @@
+// A document as an editor sees it.
+import type { Json } from '../../schemas/json.ts';
+import { parseYaml, type Yaml } from '../../schemas/yaml.ts';
+
+export function asJson(text: string): Json {
+  return json(parseYaml(text).value ?? null);
+}
+
+function json(value: Yaml): Json {
+  if (typeof value === 'bigint') return Number(value);
+  if (value instanceof Date) return value.toISOString().slice(0, 10);
+  if (Array.isArray(value)) return value.map(json);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, json(member)]));
+}

@@ -1,0 +1,17 @@
+// What is generated from the schemas is committed, and is what they would generate now: `npm run docs` writes it anew.
+import { expect, test } from 'vitest';
+import { editorSchema } from '../../schemas/editor.ts';
+import { readable } from '../../schemas/json.ts';
+import { manual } from '../../schemas/manual.ts';
+
+/** As the formatter would have it. */
+const WIDTH = 110;
+
+test("the editor's schema is up to date", async () => {
+  const text = `${readable(editorSchema(), WIDTH)}\n`;
+  await expect(text).toMatchFileSnapshot('../../schemas/dstack.schema.json');
+});
+
+test('the manual is up to date', async () => {
+  await expect(manual()).toMatchFileSnapshot('../../docs/configuration.md');
+});
