@@ -57,8 +57,8 @@ export interface Fake extends Backend {
   unreliable(probability: number): void;
   /** The machine is gone, as a reclaimed spot machine is. */
   lose(id: string): void;
-  /** The process ends by itself now. */
-  crash(id: string, code: number): void;
+  /** The process ends by itself now. `code` null: nobody saw how, as after a power cut. */
+  crash(id: string, code: number | null): void;
   /** Whether a probe of what listens at `endpoint` would succeed now. */
   healthy(endpoint: Endpoint): boolean;
   machines(): readonly Machine[];
@@ -207,7 +207,7 @@ function createCloud(options: FakeOptions) {
       const run = find(id)?.run ?? null;
       if (run !== null) run.stopAt ??= now();
     },
-    crash(id: string, code: number): void {
+    crash(id: string, code: number | null): void {
       const { run } = must(id);
       if (run !== null) run.crash ??= { at: now(), code };
     },

@@ -20,6 +20,8 @@ export interface LoopOptions {
   /** Who claims; shown to people. */
   readonly holder: string;
   readonly machine: string;
+  /** Only keys of these are claimed: others may be another reconciler's. Absent: of all. */
+  readonly projects?: readonly string[];
   /** One pass. What it throws is a failure of that key alone. */
   readonly pass: (claim: Claim) => Promise<Settlement>;
   /** A pass or the store failed. */
@@ -41,6 +43,7 @@ export function createLoop({
   clock,
   holder,
   machine,
+  projects,
   pass,
   onFailure,
   onRecovery,
@@ -114,11 +117,16 @@ export function createLoop({
   async function claimDue(): Promise<boolean> {
     const limit = BATCH - active.size;
     if (limit <= 0) return true;
-    const claims = await guarded(() => store.claim({ holder, machine, limit, leaseMs: LEASE_MS }));
+    const claims = await guarded(() =>
+      store.claim({ holder, machine, ...(projects ? { projects } : {}), limit, leaseMs: LEASE_MS }),
+    );
     if (!claims) return retrySoon();
     for (const claim of claims) void work(claim);
     if (claims.length > 0) return true;
-    const next = await guarded(async () => ({ at: await store.nextWake(machine), now: await store.now() }));
+    const next = await guarded(async () => ({
+      at: await store.nextWake(machine, projects),
+      now: await store.now(),
+    }));
     if (!next) return retrySoon();
     if (ended.length === 0)
       schedule(next.at === null ? IDLE_MS : Math.min(IDLE_MS, Math.max(1, next.at - next.now)));

@@ -4,6 +4,7 @@ import type { Actual, OffersFact, ProbeResult, ReplicaFact } from '../schemas/ac
 import type { DesiredRecord, Placement } from '../schemas/desired.ts';
 import { asFailure } from '../schemas/errors.ts';
 import type { Replica, ServiceState } from '../schemas/rollout.ts';
+import type { Finder } from './found.ts';
 import { targetOf } from './plan/deployments.ts';
 import { groupsToPlace } from './plan/roll.ts';
 
@@ -15,6 +16,8 @@ export interface ObserveDeps {
   /** The newest route version of the service that every living proxy has; -1 when none has. */
   readonly published: (key: string) => number;
   readonly inflight: (project: string, replica: string) => number;
+  /** What runs of a service that has no record; absent: nothing ever does. */
+  readonly find?: Finder;
 }
 
 export async function observe(
@@ -24,11 +27,13 @@ export async function observe(
   state: ServiceState | null,
 ): Promise<Actual> {
   const replicas = state?.replicas ?? [];
+  const found = state === null && desired?.service ? await deps.find?.(key) : [];
   const [facts, offers] = await Promise.all([
     Promise.all(replicas.map(async (replica) => [replica.name, await factOf(deps, state, replica)] as const)),
     offersFor(deps, desired, state),
   ]);
   return {
+    found: found === undefined ? [] : found,
     replicas: Object.fromEntries(facts),
     offers,
     probes: replicas.length > 0 ? deps.takeProbes(key) : {},

@@ -64,6 +64,8 @@ export function createProber({ clock, now, probesOf, wake, send = sendProbe }: P
         if (!task) service.tasks.set(id, start(key, service, want));
         // What is stored wins over what the task believes: a result may have been lost with the pass that took it.
         else if (service.results.length === 0) task.state = want.state;
+        // A value that its path or body names may have been rotated.
+        if (task) task.probe = want.probe;
       }
       if (service.tasks.size > 0) services.set(key, service);
       else services.delete(key);
@@ -117,7 +119,7 @@ interface Wanted {
   readonly deployment: number;
   readonly index: number;
   readonly endpoint: Endpoint;
-  readonly probe: ProbeSpec;
+  probe: ProbeSpec;
   state: ProbeState;
 }
 

@@ -33,7 +33,7 @@ export function processRequest(
     registryPassword: password,
     stopMs: deployment.spec.stopMs,
     mounts: [...group.process.files, ...group.process.repos].map(mount),
-    secrets: [...Object.values(env), ...(password === null ? [] : [password])].filter(
+    secrets: [...new Set([...Object.values(env), ...(values.secrets ?? []), password ?? ''])].filter(
       (value) => value.length >= LEAST_SECRET,
     ),
   };

@@ -10,6 +10,8 @@ import { Failure } from '../schemas/errors.ts';
 export type SecretSource = (name: string) => string | null;
 
 export interface Vault {
+  /** Names the key. */
+  readonly id: string;
   mask(value: string): Masked;
   seal(values: ServiceValues): string;
   /** Throws `unauthorized` when the text was sealed with another key. */
@@ -42,10 +44,32 @@ export function loadKey(dataDir: string, env: NodeJS.ProcessEnv): Buffer {
 export function createVault(key: Buffer): Vault {
   const derive = (use: string) => Buffer.from(hkdfSync('sha256', key, 'trueup', use, 32));
   const [sealKey, maskKey] = [derive('seal'), derive('mask')];
+  const mask = (value: string) =>
+    `mask:${createHmac('sha256', maskKey).update(value).digest('hex').slice(0, 16)}`;
   return {
-    mask: (value) => `mask:${createHmac('sha256', maskKey).update(value).digest('hex').slice(0, 16)}`,
+    id: mask(''),
+    mask,
     seal: (values) => seal(JSON.stringify(values), sealKey),
     open: (sealed) => JSON.parse(open(sealed, sealKey)) as ServiceValues,
+  };
+}
+
+export interface WatchedSecrets {
+  readonly source: SecretSource;
+  /** Whether a name that was ever asked for has another value now, or has one at last. */
+  haveChanged(): boolean;
+}
+
+/** Remembers what was given, so that a rotated or added secret is noticed without a commit. */
+export function watchSecrets(source: SecretSource): WatchedSecrets {
+  const given = new Map<string, string | null>();
+  return {
+    source(name) {
+      const value = source(name);
+      given.set(name, value);
+      return value;
+    },
+    haveChanged: () => [...given].some(([name, value]) => source(name) !== value),
   };
 }
 

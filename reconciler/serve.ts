@@ -10,6 +10,7 @@ import { createEngine, type Engine } from './serve/engine.ts';
 import { openFront } from './serve/front.ts';
 import { type Ground, openGround } from './serve/ground.ts';
 import { stopLeftovers } from './serve/leftovers.ts';
+import { parkServices } from './serve/park.ts';
 
 /** Runs the daemon until it is told to end: SIGTERM leaves proxies and replicas running, Ctrl-C ends them too. */
 export async function serve(config: ServerConfig): Promise<void> {
@@ -17,6 +18,8 @@ export async function serve(config: ServerConfig): Promise<void> {
   const dataDir = openDataDir(config.dataDir, process.env);
   if (config.stop) return stopLeftovers(config, dataDir, console.note);
   const { told, hurry } = untilToldToEnd(config.detachOnExit);
+  // One part's slip must not end all the others.
+  process.on('unhandledRejection', (error) => console.note(`error: ${(error as Error)?.stack ?? error}`));
   const closing = createClosing((error) => console.note(`while ending: ${error}`));
   const listen = addressText(config.listen);
   const lock = await acquire(dataDir.path, { url: config.listen.port === 0 ? '' : `http://${listen}` });
@@ -64,7 +67,7 @@ async function open(
 }
 
 async function endAll(
-  { backends, dataDir }: Ground,
+  { store, projects, backends, dataDir }: Ground,
   { fleet }: Engine,
   say: (line: string) => void,
   hurry: AbortSignal,
@@ -72,6 +75,7 @@ async function endAll(
   say('  ends the proxies');
   await fleet.stop(hurry.aborted ? 0 : PROXY_GRACE_MS);
   await endEverything({ backends: [...backends.values()], owner: dataDir.owner, say, hurry });
+  if (!hurry.aborted) await parkServices(store, [...projects.keys()], dataDir.machine);
 }
 
 /** Somebody pressed Ctrl-C: requests in flight get a moment, not minutes. */

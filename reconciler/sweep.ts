@@ -4,6 +4,7 @@ import type { Backend } from '../backends/backend.ts';
 import type { Tags } from '../schemas/actual.ts';
 import { asFailure } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
+import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
 import type { Store } from './store/store.ts';
 
@@ -28,12 +29,20 @@ export async function sweep(deps: SweepDeps): Promise<void> {
 
 // Private
 
+/** A service that has no record yet takes up what runs of it by itself; which services there are, the first commit tells. */
 async function isKnown({ store }: SweepDeps, tags: Tags): Promise<boolean> {
   const record = await store.load(`${tags.project}/${tags.service}`);
   const state = record?.state as ServiceState | null | undefined;
+  if (!state && record?.desired) return true;
+  if (!record && !(await hasRead(store, tags.project))) return true;
   return (
     state?.replicas.some(({ name, attempt }) => name === tags.replica && attempt === tags.attempt) ?? false
   );
+}
+
+async function hasRead(store: SweepDeps['store'], project: string): Promise<boolean> {
+  const state = (await store.load(project))?.state as ProjectState | null | undefined;
+  return state?.commit != null;
 }
 
 async function remove({ store }: SweepDeps, backend: Backend, id: string, tags: Tags): Promise<void> {

@@ -1,19 +1,19 @@
 // The pass of a project's own key: fetches the branch, turns what a commit changed into desired documents, and decides
 // what may be removed. A file that fails to parse removes nothing; neither does a source that cannot be reached.
 import type { DesiredRecord } from '../schemas/desired.ts';
-import { asFailure, type Failure, type Problem } from '../schemas/errors.ts';
+import { asFailure, Failure, type Problem } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
 import { canonical } from '../schemas/json.ts';
-import { rolloutPolicy } from '../schemas/policy.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
 import type { BoundaryHook } from './boundary.ts';
+import { desiredOf } from './desire.ts';
+import { newsOf } from './news.ts';
 import { backoffMs } from './plan/backoff.ts';
-import { planDeletions } from './plan/deletions.ts';
-import type { SecretSource, Vault } from './secrets.ts';
-import { type AssembleOptions, assemble } from './source/assemble.ts';
+import { type Deletions, planDeletions } from './plan/deletions.ts';
+import { type SecretSource, type Vault, watchSecrets } from './secrets.ts';
+import type { AssembleOptions } from './source/assemble.ts';
 import type { Source } from './source/git.ts';
-import { type ParsedFile, parseTree } from './source/parse.ts';
 import { emptyCache, readSnapshot, type Snapshot } from './source/snapshot.ts';
 import type { Claim, DesiredChange, Settlement, Store } from './store/store.ts';
 
@@ -33,13 +33,14 @@ export interface SyncOptions {
 /** How soon the source is asked again after a failure, at most. */
 const RETRY_CAP_MS = 60_000;
 /** While a rename waits for its new service. */
-const RENAME_POLL_MS = 1_000;
+const RENAME_POLL_MS = 5_000;
 
 /** Makes the pass of one project; the returned function remembers what it has parsed between passes. */
 export function createSync(options: SyncOptions): (claim: Claim) => Promise<Settlement> {
-  const { project, source, store, boundary } = options;
-  let cache = emptyCache();
-  let records: Map<string, DesiredRecord> | null = null;
+  const { project, source, store, vault, boundary } = options;
+  const secrets = watchSecrets(options.secrets);
+  const cache = emptyCache();
+  let records: ReadonlyMap<string, DesiredRecord> | null = null;
   let serial = -1;
   let failures = 0;
 
@@ -49,67 +50,72 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     return new Map(pairs.map(({ service, desired }) => [service, desired as DesiredRecord]));
   }
 
-  async function sync(claim: Claim, before: ProjectState): Promise<Settlement> {
-    const fetched = await source.fetch();
-    const isNew = fetched.commit !== before.commit || records === null || before.renames.length > 0;
-    if (!isNew) return settle(claim, recovered(before, claim), options);
-    boundary('source-read', claim.record.key);
-    const known = records ?? (await readRecords());
-    const isFirst = records === null;
-    const snapshot = await readSnapshot(source, cache, fetched.commit);
-    const next = await nextDesired(options, snapshot, known, isFirst);
-    const deletions = planDeletions(
-      known,
-      next,
-      snapshot.policy,
-      before.renames,
-      await servingNames(options, before),
-    );
+  /** What the newest commit asks for; null when all of that is known. */
+  async function look({ before, known, isServing }: Before): Promise<Wished | null> {
+    const commit = await source.fetch();
+    const isAll = records === null || secrets.haveChanged();
+    const hasRenamed = before.renames.some(({ to }) => isServing(to));
+    if (!isAll && !hasRenamed && commit.commit === before.commit) return null;
+    boundary('source-read', project);
+    // Whatever goes wrong before all of it is written, the next pass makes everything anew.
+    records = null;
+    const snapshot = await readSnapshot(source, cache, commit.commit);
+    const next = await desiredOf({ ...options, secrets: secrets.source }, snapshot, known, isAll);
+    return { commit, snapshot, next };
+  }
+
+  async function write(
+    claim: Claim,
+    { before, known, isServing }: Before,
+    wished: Wished,
+  ): Promise<ProjectState> {
+    const { commit, snapshot, next } = wished;
+    const deletions = planDeletions(known, next, snapshot.policy, before.renames, isServing);
     for (const name of [...deletions.held, ...deletions.renames.map(({ from }) => from)])
       keepAsIs(name, known, next);
     const changes = changesBetween(project, known, next);
-    const state: ProjectState = {
-      ...recovered(before, claim).state,
-      serial: before.serial + 1,
-      commit: fetched.commit,
-      committedAt: fetched.committedAt,
-      subject: fetched.subject,
-      author: fetched.author,
-      problems: [...snapshot.problems, ...homeless(snapshot)],
-      others: othersOf(snapshot),
-      held: deletions.held,
-      renames: deletions.renames,
-    };
-    const events = [
-      ...recovered(before, claim).events,
-      ...eventsOf(before, state, fetched.forced, known, changes),
-    ];
-    boundary('desired-unsaved', claim.record.key);
-    if (!(await store.putDesired(claim.lease, changes, state, events)))
-      throw new Error(`${project}: the lease went to another reconciler`);
-    boundary('desired-saved', claim.record.key);
+    const after = { ...stateAfter(recovered(before), wished, deletions), key: vault.id };
+    const told = newsOf({ before, after, commit, policy: snapshot.policy, known, changes });
+    const events = [...recovery(before, claim), ...told];
+    const isNew = changes.length > 0 || events.length > 0 || canonical(after) !== canonical(before);
+    const state: ProjectState = isNew ? { ...after, serial: before.serial + 1 } : before;
+    boundary('desired-unsaved', project);
+    if (isNew && !(await store.putDesired(claim.lease, changes, state, events)))
+      throw new Failure('transient', `${project}: the lease went to another reconciler`);
+    boundary('desired-saved', project);
     records = applied(known, changes);
     serial = state.serial;
-    const wait = state.renames.length > 0 ? RENAME_POLL_MS : pollIn(options);
-    return { lease: claim.lease, wakeAt: claim.now + wait, events: [], release: true };
+    return state;
   }
 
   return async (claim) => {
     const before = (claim.record.state as ProjectState | null) ?? newProjectState();
+    requireKey(before, vault);
     if (before.serial !== serial) records = null;
+    const known = records ?? (await readRecords());
+    const context = { before, known, isServing: await servingNames(options, before) };
+    let wished: Wished | null;
     try {
-      const settlement = await sync(claim, before);
-      failures = 0;
-      return settlement;
+      wished = await look(context);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      // Whatever was half done is read again from the start.
-      cache = emptyCache();
-      records = null;
       failures += 1;
       return failed(claim, before, asFailure(error), failures);
     }
+    failures = 0;
+    const state = wished ? await write(claim, context, wished) : recovered(before);
+    const events = wished ? [] : recovery(before, claim);
+    const wakeAt = claim.now + pollIn(options, state);
+    return { lease: claim.lease, ...(events.length > 0 ? { state } : {}), wakeAt, events, release: true };
   };
+}
+
+/** Throws `unauthorized` when the project's values were sealed with another key: this program could not open them. */
+export function requireKey({ key }: Pick<ProjectState, 'key'>, vault: Pick<Vault, 'id'>): void {
+  if (key === undefined || key === vault.id) return;
+  throw new Failure('unauthorized', 'this database belongs to a trueup with another key', {
+    fix: 'give all that share it the same TRUEUP_KEY (or copy the file `key` of the first data dir)',
+  });
 }
 
 export function newProjectState(): ProjectState {
@@ -130,30 +136,53 @@ export function newProjectState(): ProjectState {
 
 // Private
 
-function pollIn({ pollMs, random }: SyncOptions): number {
-  return Math.round(pollMs * (0.8 + 0.4 * random()));
+/** What a pass goes by. */
+interface Before {
+  readonly before: ProjectState;
+  readonly known: ReadonlyMap<string, DesiredRecord>;
+  /** Whether the new name of a renamed service has been rolled out. */
+  readonly isServing: (name: string) => boolean;
 }
 
-function recovered(
-  before: ProjectState,
-  { record, now }: Claim,
-): { state: ProjectState; events: readonly NewEvent[] } {
-  if (!before.sourceFailure) return { state: before, events: [] };
-  const seconds = Math.round((now - before.sourceFailure.since) / 1000);
+/** What a commit asks for. */
+interface Wished {
+  readonly commit: Awaited<ReturnType<Source['fetch']>>;
+  readonly snapshot: Snapshot;
+  readonly next: Map<string, DesiredRecord>;
+}
+
+function pollIn({ pollMs, random }: SyncOptions, { renames }: ProjectState): number {
+  const ms = Math.round(pollMs * (0.8 + 0.4 * random()));
+  return renames.length > 0 ? Math.min(ms, RENAME_POLL_MS) : ms;
+}
+
+function recovered(before: ProjectState): ProjectState {
+  return { ...before, sourceFailure: null };
+}
+
+function recovery({ sourceFailure }: ProjectState, { record, now }: Claim): NewEvent[] {
+  if (!sourceFailure) return [];
+  const seconds = Math.round((now - sourceFailure.since) / 1000);
   const reason = `the repository of ${record.project} answers again after ${seconds} s`;
-  return {
-    state: { ...before, sourceFailure: null },
-    events: [{ service: '', event: 'source-recovered', reason }],
-  };
+  return [{ service: '', event: 'source-recovered', reason }];
 }
 
-function settle(
-  claim: Claim,
-  { state, events }: { state: ProjectState; events: readonly NewEvent[] },
-  options: SyncOptions,
-): Settlement {
-  const base = { lease: claim.lease, wakeAt: claim.now + pollIn(options), events, release: true };
-  return events.length > 0 ? { ...base, state } : base;
+function stateAfter(
+  before: ProjectState,
+  { commit, snapshot }: Wished,
+  { held, renames }: Deletions,
+): ProjectState {
+  return {
+    ...before,
+    commit: commit.commit,
+    committedAt: commit.committedAt,
+    subject: commit.subject,
+    author: commit.author,
+    problems: [...snapshot.problems, ...homeless(snapshot)],
+    others: othersOf(snapshot),
+    held,
+    renames,
+  };
 }
 
 /** The source's failure is told once, kept in the state until it is over, and changes nothing else. */
@@ -167,92 +196,6 @@ function failed(claim: Claim, before: ProjectState, failure: Failure, failures: 
   return { lease, wakeAt, state: { ...before, sourceFailure }, events: [event], release: true };
 }
 
-/** The wished-for documents of all services that some file declares. Only what the commit touched is made anew. */
-async function nextDesired(
-  options: SyncOptions,
-  snapshot: Snapshot,
-  known: ReadonlyMap<string, DesiredRecord>,
-  isFirst: boolean,
-): Promise<Map<string, DesiredRecord>> {
-  const { services, conflicts } = parseTree([...snapshot.files.values()], snapshot.policy);
-  const next = new Map<string, DesiredRecord>();
-  const mountIds = await readMountIds(options.source, snapshot, [...services.values()]);
-  for (const [name, file] of services) {
-    const before = known.get(name) ?? null;
-    const isTouched = isFirst || snapshot.touched === null || snapshot.touched.includes(file.path);
-    if (before && isSound(before) && !isTouched && !hasMounts(file)) next.set(name, before);
-    else next.set(name, recordOf(options, snapshot, file, before, mountIds));
-  }
-  for (const [name, problems] of conflicts) next.set(name, kept(known.get(name) ?? null, problems));
-  for (const file of snapshot.files.values()) keepBroken(file, known, next);
-  return next;
-}
-
-/** Problems may come from outside the file, as those of a name claimed twice do: they can end without it being touched. */
-function isSound({ removed, problems }: DesiredRecord): boolean {
-  return !removed && problems.every(({ severity }) => severity !== 'error');
-}
-
-/** A file that says nothing valid still holds its service: under its own name, or the name it had when it was last good. */
-function keepBroken(
-  file: ParsedFile,
-  known: ReadonlyMap<string, DesiredRecord>,
-  next: Map<string, DesiredRecord>,
-): void {
-  if (file.ok || (file.type !== null && file.type !== 'service')) return;
-  const former = [...known].find(([, record]) => record.service?.file === file.path)?.[0];
-  const name = former ?? file.name;
-  if (name === null || next.has(name)) return;
-  next.set(name, kept(known.get(name) ?? null, file.problems));
-}
-
-function kept(before: DesiredRecord | null, problems: readonly Problem[]): DesiredRecord {
-  return { service: before?.service ?? null, removed: false, problems };
-}
-
-function recordOf(
-  options: SyncOptions,
-  snapshot: Snapshot,
-  file: ParsedFile,
-  before: DesiredRecord | null,
-  mountIds: ReadonlyMap<string, string | null>,
-): DesiredRecord {
-  const warnings = file.problems.filter(({ severity }) => severity === 'warning');
-  const assembled = assemble(file, {
-    commit: snapshot.commit,
-    policy: rolloutPolicy(snapshot.policy, file.name ?? '', file.spec?.model != null),
-    secrets: options.secrets,
-    vault: options.vault,
-    refusal: options.refusal,
-    mountId: (path) => mountIds.get(path) ?? null,
-  });
-  if (!assembled.ok) return kept(before, [...assembled.problems, ...warnings]);
-  const same = before?.service?.digest === assembled.service.digest && before.service.file === file.path;
-  return { service: same ? before.service : assembled.service, removed: false, problems: warnings };
-}
-
-function hasMounts(file: ParsedFile): boolean {
-  return file.spec?.groups.some(({ process }) => process.files.length + process.repos.length > 0) ?? false;
-}
-
-/** Git's ids of everything that services mount: they name content. */
-async function readMountIds(
-  source: Source,
-  snapshot: Snapshot,
-  files: readonly ParsedFile[],
-): Promise<Map<string, string | null>> {
-  const processes = files.flatMap((file) => file.spec?.groups.map(({ process }) => process) ?? []);
-  const paths = new Set(
-    processes.flatMap(({ files: mounts, repos }) => [...mounts, ...repos].map((mount) => mount.source)),
-  );
-  const ids = new Map<string, string | null>();
-  for (const path of paths) {
-    const object = await source.object(snapshot.commit, path);
-    ids.set(path, object && `${object.mode}:${object.id}`);
-  }
-  return ids;
-}
-
 /** New names of renamed services whose first rollout is done. */
 async function servingNames(
   { store, project }: SyncOptions,
@@ -261,7 +204,8 @@ async function servingNames(
   const serving = new Set<string>();
   for (const { to } of renames) {
     const record = await store.load(`${project}/${to}`);
-    if ((record?.state as ServiceState | null)?.good != null) serving.add(to);
+    const { good = null, target = null } = (record?.state ?? {}) as Partial<ServiceState>;
+    if (good !== null && good === target) serving.add(to);
   }
   return (name) => serving.has(name);
 }
@@ -292,7 +236,7 @@ function changesBetween(
 }
 
 function applied(
-  known: Map<string, DesiredRecord>,
+  known: ReadonlyMap<string, DesiredRecord>,
   changes: readonly DesiredChange[],
 ): Map<string, DesiredRecord> {
   const records = new Map(known);
@@ -315,64 +259,4 @@ function othersOf(snapshot: Snapshot): ProjectState['others'] {
   return [...snapshot.files.values()]
     .filter(({ ok, type }) => ok && type !== null && type !== 'service')
     .map(({ path, type, name }) => ({ path, type: type ?? '', name }));
-}
-
-/** One event for the commit, one for each service that changed. */
-function eventsOf(
-  before: ProjectState,
-  after: ProjectState,
-  forced: boolean,
-  known: ReadonlyMap<string, DesiredRecord>,
-  changes: readonly DesiredChange[],
-): NewEvent[] {
-  const commit = after.commit ?? '';
-  const short = commit.slice(0, 8);
-  const events: NewEvent[] = [];
-  if (before.commit !== commit) {
-    const text = `${short} ${after.subject} (${after.author})${forced ? '; the branch was rewritten' : ''}`;
-    events.push({ service: '', event: 'commit', reason: text, commit });
-  }
-  for (const { key, desired } of changes)
-    events.push(...changeEvents(key.slice(key.indexOf('/') + 1), known, desired, commit));
-  if (after.held.length > 0 && canonical(after.held) !== canonical(before.held)) {
-    const names = after.held.join(', ');
-    const reason = `${after.held.length} services lost their files at once, more than one commit may remove; kept: ${names}. Put them under prune: { allow: [...] } in trueup.yml to remove them`;
-    events.push({ service: '', event: 'deletions-held', reason, commit });
-  }
-  return events;
-}
-
-function changeEvents(
-  service: string,
-  known: ReadonlyMap<string, DesiredRecord>,
-  desired: unknown,
-  commit: string,
-): NewEvent[] {
-  const [was, is] = [known.get(service), desired as DesiredRecord | null];
-  if (is === null) return [{ service, event: 'removed', reason: 'its file is gone', commit }];
-  const [problem] = is.problems.filter(({ severity }) => severity === 'error');
-  if (problem) {
-    const text = `${problem.file}:${problem.line}:${problem.column} ${problem.message}`;
-    return [
-      { service, event: 'invalid', reason: is.service ? `${text}; the last good spec stays` : text, commit },
-    ];
-  }
-  const events: NewEvent[] = [];
-  if (was && was.problems.length > 0 && is.problems.length === 0) {
-    events.push({
-      service,
-      event: 'fixed',
-      reason: `${is.service?.file ?? 'its file'} is valid again`,
-      commit,
-    });
-  }
-  if (is.service && is.service.revision !== was?.service?.revision) {
-    events.push({
-      service,
-      event: 'desired',
-      reason: `revision ${is.service.revision} from ${is.service.file}`,
-      commit,
-    });
-  }
-  return events;
 }

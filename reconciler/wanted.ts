@@ -4,6 +4,7 @@ import type { Problem } from '../schemas/errors.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { parseProfiles } from '../schemas/profiles.ts';
 import { type AssembleOptions, assemble } from './source/assemble.ts';
+import { type MountId, mountedPaths } from './source/content.ts';
 import { isConfigurationPath, type ParsedFile, parseFile, parseTree } from './source/parse.ts';
 
 export interface SourceFile {
@@ -25,7 +26,7 @@ export interface WantedOptions extends Pick<AssembleOptions, 'secrets' | 'vault'
   /** The watched folder, '' for the whole repository; its policy and profiles are found among the files. */
   readonly root: string;
   /** Names the content of what is mounted, as far as it is known. */
-  readonly mountIds: (paths: readonly string[]) => Promise<ReadonlyMap<string, string | null>>;
+  readonly mountIds: (paths: readonly string[]) => Promise<ReadonlyMap<string, MountId>>;
 }
 
 export async function wantedOf(
@@ -37,7 +38,7 @@ export async function wantedOf(
     .filter(({ path }) => isConfigurationPath(path))
     .map((file) => parseFile(file, { root, profiles }));
   const tree = parseTree(parsed, policy);
-  const ids = await mountIds(mountedPaths([...tree.services.values()]));
+  const ids = await mountIds(mountedPaths([...tree.services.values()].flatMap(({ spec }) => spec ?? [])));
   const mountId = (path: string) => ids.get(path) ?? NOT_COMMITTED;
   const desired = new Map<string, DesiredService>();
   const found = [...problems, ...tree.problems];
@@ -59,11 +60,6 @@ export async function wantedOf(
 
 /** Content that no commit has yet: it differs from all that is deployed. */
 const NOT_COMMITTED = 'not committed';
-
-function mountedPaths(files: readonly ParsedFile[]): string[] {
-  const processes = files.flatMap((file) => file.spec?.groups.map(({ process }) => process) ?? []);
-  return processes.flatMap(({ files: mounts, repos }) => [...mounts, ...repos].map(({ source }) => source));
-}
 
 function settingsOf(files: readonly SourceFile[], root: string) {
   const prefix = root === '' ? '' : `${root}/`;

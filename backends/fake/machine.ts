@@ -34,7 +34,7 @@ export interface Run {
   readonly request: ProcessRequest;
   readonly at: number;
   stopAt: number | null;
-  crash: { readonly at: number; readonly code: number } | null;
+  crash: { readonly at: number; readonly code: number | null } | null;
 }
 
 /** What happened to one machine; all else follows from it and the time. */

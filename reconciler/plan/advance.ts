@@ -15,7 +15,7 @@ export type EndKind =
   | 'exit'
   /** It ran, but did not become ready in time. */
   | 'unready'
-  /** Its instance vanished: the world's fault, never the revision's. */
+  /** Its instance vanished, or nobody saw how its process ended: the world's fault, never the revision's. */
   | 'lost';
 
 export interface End extends ReplicaFailure {
@@ -153,11 +153,17 @@ function advanceRunning(context: Context): Move {
     case 'pulling':
       return unchanged(replica, { detail: fact.process.detail });
     case 'absent':
+      // `run` has not been carried out yet; or all trace of the process is gone.
+      return replica.phase === 'starting'
+        ? unchanged(replica, { listening: false })
+        : ended(context, 'lost', 'its process is gone', [], 'terminating');
     case 'stopping':
-      // Absent: `run` has not been carried out yet. Stopping without our asking: wait for the exit, then judge it.
+      // Without our asking: wait for the exit, then judge it.
       return unchanged(replica, { listening: false });
-    case 'exited':
-      return ended(context, 'exit', exitText(fact.process), fact.process.log, 'terminating');
+    case 'exited': {
+      const kind = wasSeen(fact.process) ? 'exit' : 'lost';
+      return ended(context, kind, exitText(fact.process), fact.process.log, 'terminating');
+    }
   }
 }
 
@@ -277,6 +283,11 @@ function ended(
     end,
     events: [event(state, name, `${replica.name}: ${reason}`, replica)],
   };
+}
+
+/** What ended with its machine (a reboot, a keeper that was killed) left no code, and is not the revision's fault. */
+function wasSeen({ code, signal }: ProcessStatus & { kind: 'exited' }): boolean {
+  return code !== null || signal !== null;
 }
 
 function exitText(process: ProcessStatus & { kind: 'exited' }): string {

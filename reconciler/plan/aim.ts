@@ -2,7 +2,7 @@
 import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
-import { adopt, isRolling, sameShapes, targetOf } from './deployments.ts';
+import { adopt, isRolling, sameProbes, sameShapes, targetOf } from './deployments.ts';
 
 export interface Aim {
   readonly state: ServiceState;
@@ -14,14 +14,21 @@ export function aim(state: ServiceState, desired: DesiredRecord | null, now: num
   const { service } = desired;
   if (service === null) return { state, events: [] };
   const target = targetOf(state);
-  if (target && target.revision === service.revision && sameShapes(target, service)) {
-    return keep(state, target, service, now);
-  }
+  if (target && isSame(target, service)) return keep(state, target, service, now);
   const isHeldBack = state.quarantine?.digest === service.digest && now < state.quarantine.until;
   return isHeldBack ? { state, events: [] } : open(state, service, now);
 }
 
 // Private
+
+/** Nothing is asked for that would have to be rolled out. A rotated value shows in the shapes, or in the probes. */
+function isSame(target: Deployment, service: DesiredService): boolean {
+  return (
+    target.revision === service.revision &&
+    sameShapes(target, service) &&
+    sameProbes(target.spec, service.spec)
+  );
+}
 
 function remove(state: ServiceState): Aim {
   if (state.target === null) return { state, events: [] };
@@ -36,11 +43,12 @@ function remove(state: ServiceState): Aim {
 /** Nothing that shapes a process differs; policy and what the file says around it may, and apply at once. */
 function keep(state: ServiceState, target: Deployment, service: DesiredService, now: number): Aim {
   const { quarantine } = state;
-  const isSame = target.digest === service.digest;
-  const refreshed: Deployment = isSame ? target : { ...target, digest: service.digest, spec: service.spec };
+  const isUntouched = target.digest === service.digest;
+  const { digest, spec, sealed } = service;
+  const refreshed: Deployment = isUntouched ? target : { ...target, digest, spec, sealed };
   const deployments = state.deployments.map((deployment) => (deployment === target ? refreshed : deployment));
   const isOver = quarantine !== null && (quarantine.digest !== service.digest || now >= quarantine.until);
-  if (!isOver) return { state: isSame ? state : { ...state, deployments }, events: [] };
+  if (!isOver) return { state: isUntouched ? state : { ...state, deployments }, events: [] };
   const released: ServiceState = { ...state, deployments, quarantine: null };
   // A rollout that was held where it failed is tried again; one that was rolled back is simply over.
   return state.rollout?.outcome === 'failed' && state.rollout.to === target.number

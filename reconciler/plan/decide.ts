@@ -7,11 +7,12 @@
 import type { Actual } from '../../schemas/actual.ts';
 import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
-import type { Deployment, ServiceState, Step } from '../../schemas/rollout.ts';
+import type { Deployment, ServiceState, Step, Waiting, WaitingReason } from '../../schemas/rollout.ts';
 import { advance } from './advance.ts';
 import { aim } from './aim.ts';
 import { isCurrent, isEnding, isRolling, newState, targetOf } from './deployments.ts';
 import { judge } from './judge.ts';
+import { rebuild } from './rebuild.ts';
 import { isPublished, roll } from './roll.ts';
 import { routeOf } from './routes.ts';
 import { servesAsAsked, statusWord } from './status.ts';
@@ -20,6 +21,8 @@ import { waitingOf } from './wait.ts';
 
 /** While something is under way, look again this often even if no event comes. */
 const POLL_MS = 1_000;
+/** A process has just been started: most listen within a moment, and nothing tells when. */
+const SOON_MS = 50;
 /** A converged service is looked at again after this time even if no event comes. */
 export const RESYNC_MS = 300_000;
 
@@ -42,7 +45,9 @@ export interface Decision {
 }
 
 export function decide({ project, service, desired, state, actual, now }: DecisionInput): Decision {
-  const before = state ?? newState(project, service, now);
+  // Not even the names that may be given are known.
+  if (actual.found === null) return { state, steps: [], events: [], wakeAt: now + POLL_MS };
+  const before = state ?? firstState(project, service, desired, actual, now);
   const advanced = advance(before, actual, now);
   const judged = judge(before, advanced, now);
   const aimed = aim(judged.state, desired, now);
@@ -56,10 +61,22 @@ export function decide({ project, service, desired, state, actual, now }: Decisi
 
 // Private
 
+function firstState(
+  project: string,
+  service: string,
+  desired: DesiredRecord | null,
+  { found }: Actual,
+  now: number,
+): ServiceState {
+  return desired?.service && found?.length
+    ? rebuild(project, desired.service, found, now)
+    : newState(project, service, now);
+}
+
 function settle(state: ServiceState, desired: DesiredRecord | null, actual: Actual, now: number) {
   const target = targetOf(state);
   const spec = target?.spec ?? state.deployments.at(-1)?.spec;
-  const route = spec ? routeOf(state.project, spec, state.replicas, state.route) : state.route;
+  const route = spec ? routeOf(state.project, spec, state.replicas, state.route, now) : state.route;
   const events: NewEvent[] = [];
   let next: ServiceState = { ...state, route, observedAt: now };
   if (target && isRolling(next) && isDone(next, target, actual)) {
@@ -111,9 +128,19 @@ function isOver(state: ServiceState, desired: DesiredRecord | null): boolean {
 
 function wakeAt(state: ServiceState, steps: readonly Step[], now: number): number {
   const timers = state.waiting.flatMap(({ until }) => (until !== null && until > now ? [until] : []));
-  const isMoving = steps.length > 0 || state.waiting.some(({ reason }) => !RESTS.has(reason));
-  return Math.min(now + (isMoving ? POLL_MS : RESYNC_MS), ...timers);
+  const polls = [...(steps.length > 0 ? [POLL_MS] : []), ...state.waiting.map((each) => pollMs(each, now))];
+  return Math.min(now + Math.min(RESYNC_MS, ...polls), ...timers);
+}
+
+function pollMs({ reason, since }: Waiting, now: number): number {
+  if (RESTS.has(reason)) return RESYNC_MS;
+  if (reason === 'start') return Math.min(Math.max(SOON_MS, (now - since) / 4), POLL_MS);
+  return PATIENT.has(reason) ? Math.min(Math.max(POLL_MS, (now - since) / 4), PATIENCE_MS) : POLL_MS;
 }
 
 /** Waits that only a timer, a commit or a person ends: no need to look in between. */
-const RESTS = new Set(['quarantine', 'hold', 'problem', 'backoff']);
+const RESTS: ReadonlySet<WaitingReason> = new Set(['quarantine', 'hold', 'problem', 'backoff']);
+
+/** Waits for others, who may take long: the longer they last, the less often is looked. */
+const PATIENT: ReadonlySet<WaitingReason> = new Set(['capacity', 'backend', 'cannot-surge']);
+const PATIENCE_MS = 60_000;

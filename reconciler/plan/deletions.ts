@@ -14,13 +14,14 @@ export interface Deletions {
 }
 
 /**
- * `known` is what was desired before, `next` what is now; `isServing(name)` tells whether a service's new name has
- * been rolled out. Over the budget nothing is removed at all: half of a mistake is still one.
+ * `known` is what was desired before, `next` what is now; `policy` is null while it cannot be read; `isServing(name)`
+ * tells whether a service's new name has been rolled out. Over the budget nothing is removed at all: half of a mistake
+ * is still one.
  */
 export function planDeletions(
   known: ReadonlyMap<string, DesiredRecord>,
   next: ReadonlyMap<string, DesiredRecord>,
-  policy: DeletionPolicy,
+  policy: DeletionPolicy | null,
   renamesBefore: readonly Rename[],
   isServing: (name: string) => boolean,
 ): Deletions {
@@ -44,7 +45,13 @@ export function deletionsAllowed(services: number, { deletionBudget }: DeletionP
 
 // Private
 
-function isAllowed(name: string, deletions: number, services: number, policy: DeletionPolicy): boolean {
+function isAllowed(
+  name: string,
+  deletions: number,
+  services: number,
+  policy: DeletionPolicy | null,
+): boolean {
+  if (policy === null) return false;
   const { prune } = policy;
   if (typeof prune === 'object' && prune.allow.includes(name)) return true;
   return prune !== false && deletions <= deletionsAllowed(services, policy);
@@ -61,7 +68,7 @@ function renameOf(
   if (earlier) return [earlier];
   const shapes = shapesOf(known.get(from));
   const twins = [...next].filter(
-    ([name, record]) => !known.has(name) && shapes !== '' && shapesOf(record) === shapes,
+    ([name, record]) => !known.get(name)?.service && shapes !== '' && shapesOf(record) === shapes,
   );
   const [twin] = twins;
   return twin && twins.length === 1 ? [{ from, to: twin[0] }] : [];

@@ -83,6 +83,6 @@ export function adopt(state: ServiceState, deployment: Deployment): readonly Rep
   });
 }
 
-function sameProbes(a: ServiceSpec | undefined, b: ServiceSpec): boolean {
+export function sameProbes(a: ServiceSpec | undefined, b: ServiceSpec): boolean {
   return a !== undefined && isSameValue(a.probes, b.probes);
 }

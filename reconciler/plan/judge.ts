@@ -7,6 +7,7 @@ import type { Advance, End } from './advance.ts';
 import { backoffMs, HEALTHY_MS } from './backoff.ts';
 import { adopt, deploymentOf, goodOf, isRolling, isStaying, targetOf } from './deployments.ts';
 import { meetsProbes } from './probes.ts';
+import { wantedReplicas } from './scale.ts';
 
 /** Exits of candidates that make a rollout fail: one may be bad luck, two a race, three are the revision. */
 export const MAX_EXITS = 3;
@@ -37,7 +38,10 @@ export function judge(before: ServiceState, advance: Advance, now: number): Judg
   };
   const events = late.map((end): NewEvent => failedEvent(before, end));
   const reason = whyFailed(counted);
-  if (reason === null) return { state: counted, events };
+  if (reason === null) {
+    const healed = endHold(counted);
+    return { state: healed.state, events: [...events, ...healed.events] };
+  }
   const failed = failRollout(counted, reason, now);
   return { state: failed.state, events: [...events, ...failed.events] };
 }
@@ -75,7 +79,38 @@ export function failRollout(state: ServiceState, reason: string, now: number): J
   };
 }
 
+export function noteFailures(
+  kept: readonly ReplicaFailure[],
+  added: readonly ReplicaFailure[],
+): ReplicaFailure[] {
+  return [...kept, ...added].slice(-KEPT_FAILURES);
+}
+
 // Private
+
+/** A failed rollout is held only while enough of what served is left: what dies must be replaced by what is known to run. */
+function endHold(state: ServiceState): Judgement {
+  const [target, good] = [targetOf(state), goodOf(state)];
+  const isHeld = state.rollout?.outcome === 'failed' && state.rollout.to === state.target;
+  if (!isHeld || !target || !good || good === target) return { state, events: [] };
+  const wanted = Math.min(wantedBy(good), wantedBy(target));
+  const left = state.replicas.filter((replica) => replica.everReady && isStaying(replica)).length;
+  if (left >= wanted - target.spec.policy.unavailable) return { state, events: [] };
+  const event: NewEvent = {
+    service: state.service,
+    event: 'rollout-failed',
+    reason: `deployment ${target.number} was held, but only ${left} of ${wanted} replicas are left; deployment ${good.number} is restored`,
+    deployment: target.number,
+  };
+  return {
+    state: { ...state, target: good.number, replicas: adopt(state, good) },
+    events: [event],
+  };
+}
+
+function wantedBy({ spec }: Deployment): number {
+  return spec.groups.reduce((sum, group) => sum + wantedReplicas(group), 0);
+}
 
 function quarantineText(policy: RolloutPolicy): string {
   const hours = Math.round(policy.quarantineMs / 360_000) / 10;
@@ -172,8 +207,7 @@ function note(
     reason,
     log,
   }));
-  const all = [...kept, ...added].slice(-KEPT_FAILURES);
-  return all.map((failure) =>
+  return noteFailures(kept, added).map((failure) =>
     failure.log.length > 0 ? failure : { ...failure, log: logs[failure.replica] ?? [] },
   );
 }
@@ -197,7 +231,7 @@ function count(state: ServiceState, rollout: Rollout, ends: readonly End[]): Rol
   const mine = ends.filter((end) => end.deployment === rollout.to && target?.shapes[end.group] === end.shape);
   return {
     ...rollout,
-    exits: rollout.exits + mine.filter((end) => end.kind === 'exit').length,
+    exits: rollout.exits + mine.filter((end) => end.kind === 'exit' && end.readyMs < HEALTHY_MS).length,
     unready: rollout.unready + mine.filter((end) => end.kind === 'unready').length,
   };
 }

@@ -5,7 +5,7 @@ import type { NewEvent } from '../../schemas/events.ts';
 import type { Replica, ServiceState, Step } from '../../schemas/rollout.ts';
 import { backoffMs } from './backoff.ts';
 import { goodOf, isRolling } from './deployments.ts';
-import { failRollout } from './judge.ts';
+import { failRollout, noteFailures } from './judge.ts';
 
 export interface Outcome {
   readonly state: ServiceState;
@@ -32,17 +32,22 @@ export function foldFailure(state: ServiceState, step: Step, failure: Failure, n
     replica: replica.name,
     deployment: replica.deployment,
   };
-  const noted = { state: update(state, { ...replica, detail: failure.message }), events: [event] };
+  const isNews = replica.detail !== failure.message;
+  const noted = {
+    state: update(state, { ...replica, detail: failure.message }),
+    events: isNews ? [event] : [],
+  };
   switch (failure.kind) {
     case 'not-found':
-      return { state, events: [] };
+      // What is to end is gone. What is to run may be too: the next look tells; until then it is tried again.
+      return step.kind === 'run' ? retried(noted, replica, failure, now) : { state, events: [] };
     case 'invalid':
       return refused(noted, replica, failure, now);
     case 'no-capacity':
     case 'quota':
       // A definite refusal: there is no instance, so the replica can be given up and placed anew.
       return step.kind === 'create'
-        ? delayed(giveUp(noted, replica), replica, now)
+        ? delayed(giveUp(noted, replica), replica, failure, now)
         : retried(noted, replica, failure, now);
     case 'rate-limited':
     case 'transient':
@@ -55,19 +60,14 @@ export function foldFailure(state: ServiceState, step: Step, failure: Failure, n
 // Private
 
 function refused(noted: Outcome, replica: Replica, failure: Failure, now: number): Outcome {
-  const state = delayed(
-    { ...noted, state: update(noted.state, { ...replica, phase: 'stopping', leaving: failure.message }) },
-    replica,
-    now,
-  );
-  if (
-    !isRolling(state.state) ||
-    goodOf(state.state) === null ||
-    state.state.rollout?.to !== replica.deployment
-  )
-    return state;
-  const failed = failRollout(state.state, failure.message, now);
-  return { state: failed.state, events: [...state.events, ...failed.events] };
+  const stopping = update(noted.state, { ...replica, phase: 'stopping', leaving: failure.message });
+  const { state, events } = delayed({ ...noted, state: stopping }, replica, failure, now);
+  if (!isRolling(state) || state.rollout?.to !== replica.deployment) return { state, events };
+  // Nothing to return to: it is tried again, for ever; but it counts as what it is.
+  if (goodOf(state) === null)
+    return { state: { ...state, rollout: { ...state.rollout, exits: state.rollout.exits + 1 } }, events };
+  const failed = failRollout(state, failure.message, now);
+  return { state: failed.state, events: [...events, ...failed.events] };
 }
 
 /** The same step again, later: nothing is known to be wrong with the replica itself. */
@@ -83,11 +83,17 @@ function giveUp(noted: Outcome, replica: Replica): Outcome {
   return { ...noted, state: { ...noted.state, replicas } };
 }
 
-function delayed(outcome: Outcome, { group }: Replica, now: number): Outcome {
+/** Notes why, and lets some time pass before the group gets another replica. */
+function delayed(outcome: Outcome, replica: Replica, failure: Failure, now: number): Outcome {
   const { state } = outcome;
+  const { name, group, deployment } = replica;
   const failures = (state.backoff[group]?.failures ?? 0) + 1;
-  const until = now + backoffMs(failures, isRolling(state) && state.good !== null);
-  return { ...outcome, state: { ...state, backoff: { ...state.backoff, [group]: { failures, until } } } };
+  const until = now + backoffMs(failures, false);
+  const noted = noteFailures(state.failures, [
+    { replica: name, deployment, at: now, reason: failure.message, log: [] },
+  ]);
+  const backoff = { ...state.backoff, [group]: { failures, until } };
+  return { ...outcome, state: { ...state, failures: noted, backoff } };
 }
 
 function update(state: ServiceState, replica: Replica): ServiceState {

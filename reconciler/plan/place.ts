@@ -12,9 +12,14 @@ export function place(fact: OffersFact | undefined): Choice {
   if (!fact) return { kind: 'none', reason: 'offers were not read yet' };
   if (fact.kind === 'unknown') return { kind: 'none', reason: fact.reason };
   const [best] = fact.offers.filter((offer) => SELLS.has(offer.availability)).toSorted(byIdleThenPrice);
-  return best
-    ? { kind: 'offer', offer: best }
-    : { kind: 'none', reason: 'no backend offers what the configuration asks for' };
+  return best ? { kind: 'offer', offer: best } : { kind: 'none', reason: whyNone(fact.offers) };
+}
+
+function whyNone(taken: readonly Offer[]): string {
+  const backends = [...new Set(taken.map(({ backend }) => backend))].join(', ');
+  return taken.length > 0
+    ? `${backends} has what the configuration asks for, but nothing of it is free now`
+    : 'no backend offers what the configuration asks for';
 }
 
 function byIdleThenPrice(a: Offer, b: Offer): number {

@@ -4,12 +4,16 @@ import type { Replica } from '../../schemas/rollout.ts';
 import type { RouteReplica, ServiceRoute } from '../../schemas/routes.ts';
 import { isSameValue } from './same.ts';
 
-/** The route of a service now; the same version as `previous` when nothing changed. */
+/**
+ * The route of a service now; the same version as `previous` when nothing changed. The first begins at `now`, above
+ * every version that a service of this name ever had: what proxies still know of that one must not pass for it.
+ */
 export function routeOf(
   project: string,
   spec: ServiceSpec,
   replicas: readonly Replica[],
   previous: ServiceRoute | null,
+  now: number,
 ): ServiceRoute {
   const route = {
     project,
@@ -20,7 +24,7 @@ export function routeOf(
     replicas: routable(replicas),
   };
   if (previous && isSameValue(previous, { ...route, version: previous.version })) return previous;
-  return { ...route, version: (previous?.version ?? 0) + 1 };
+  return { ...route, version: (previous?.version ?? now) + 1 };
 }
 
 /** Ready replicas; when there are none, those that once were and still accept connections (the panic rule). */

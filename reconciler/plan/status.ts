@@ -17,7 +17,13 @@ export function statusWord(state: ServiceState, desired: DesiredRecord | null): 
   if (wantedTotal(target) === 0 && state.replicas.length === 0) return 'scaled-to-zero';
   if (isRolling(state)) return rollingWord(state);
   if (servesAsAsked(state, target) && !isSetBack(state, desired)) return 'running';
-  return state.replicas.some((replica) => replica.phase === 'ready') ? 'degraded' : 'failed';
+  if (state.replicas.some((replica) => replica.phase === 'ready')) return 'degraded';
+  return isComingUp(state) ? 'starting' : 'failed';
+}
+
+/** None is ready, but nothing has gone wrong either: they were ended with the daemon, and are made anew. */
+function isComingUp(state: ServiceState): boolean {
+  return Object.keys(state.backoff).length === 0 && state.replicas.every(({ everReady }) => !everReady);
 }
 
 export function wantedTotal(target: Deployment): number {

@@ -11,7 +11,7 @@ export function stepsOf(state: ServiceState, actual: Actual, now: number): Step[
           {
             kind: 'publish',
             id: `route/${state.route.version}`,
-            reason: `route version ${state.route.version}`,
+            reason: 'some proxy does not have the newest route',
           },
         ]
       : [];

@@ -34,8 +34,9 @@ function replicaReasons(state: ServiceState, replica: Replica, actual: Actual, n
   const policy = deploymentOf(state, replica.deployment)?.spec.policy;
   if (!policy) return [];
   const fact = actual.replicas[replica.name];
-  const lost: Reason[] = fact?.kind === 'unknown' ? [wait('backend', replica.name, null, fact.reason)] : [];
-  return [...lost, ...phaseReasons(replica, policy, now)];
+  return fact?.kind === 'unknown'
+    ? [wait('backend', replica.name, null, fact.reason)]
+    : phaseReasons(replica, policy, now);
 }
 
 function phaseReasons(replica: Replica, policy: RolloutPolicy, now: number): Reason[] {
@@ -126,7 +127,7 @@ function serviceReasons(
   const { quarantine, rollout } = state;
   const target = targetOf(state);
   if (state.route && !isPublished(state, actual)) {
-    reasons.push(wait('publish', '', null, `until every proxy has route version ${state.route.version}`));
+    reasons.push(wait('publish', '', null, 'until every proxy has the newest route'));
   }
   if (quarantine && now < quarantine.until && desired?.service?.digest === quarantine.digest) {
     const held = target !== null && isHeldRollout(state, target);

@@ -2,10 +2,13 @@
 import { join } from 'node:path';
 import { type Fleet, startFleet } from '../../proxy/fleet.ts';
 import { preparePlace } from '../../proxy/place.ts';
+import type { DesiredRecord } from '../../schemas/desired.ts';
 import { asFailure, type Failure } from '../../schemas/errors.ts';
+import type { ProjectState } from '../../schemas/project.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
 import { noBoundary } from '../boundary.ts';
 import { systemClock } from '../clock.ts';
+import { createFinder } from '../found.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createProber, type Prober } from '../probe.ts';
 import { processRequest } from '../process-request.ts';
@@ -13,7 +16,7 @@ import { createPublisher, type Publisher } from '../publish.ts';
 import { type ReconcileDeps, reconcile } from '../reconcile.ts';
 import type { Claim, Settlement } from '../store/store.ts';
 import { sweep } from '../sweep.ts';
-import { createSync } from '../sync.ts';
+import { createSync, requireKey } from '../sync.ts';
 import type { Closing } from './closing.ts';
 import type { Ground } from './ground.ts';
 import { type Project, refusalOf } from './projects.ts';
@@ -49,6 +52,7 @@ export async function createEngine(
     clock: systemClock,
     holder: dataDir.machine,
     machine: dataDir.machine,
+    projects: [...projects.keys()],
     pass: async (claim) => (passes.get(claim.record.project) ?? notOurs)(claim),
     ...trouble.handlers,
   });
@@ -92,7 +96,8 @@ export async function createEngine(
     async start() {
       // The lock of the data dir says so: whoever held leases for this machine before is dead.
       await store.endLeases(dataDir.machine);
-      await restore(ground, prober, publisher);
+      for (const name of projects.keys()) requireKey(await projectState(store, name), vault);
+      await restore(ground, loop, prober, publisher);
       for (const name of projects.keys()) await store.ensureProject(name);
       closing.add(() => loop.stop());
       loop.start();
@@ -110,6 +115,10 @@ export async function createEngine(
 }
 
 // Private
+
+async function projectState(store: Ground['store'], project: string): Promise<Partial<ProjectState>> {
+  return ((await store.load(project))?.state ?? {}) as Partial<ProjectState>;
+}
 
 type Pass = (claim: Claim) => Promise<Settlement>;
 
@@ -155,6 +164,7 @@ function reconcileDeps(
     takeProbes: (key) => prober.take(key),
     published: (key) => fleet.published().get(key) ?? -1,
     inflight: (name, replica) => fleet.inflight(name, replica),
+    find: createFinder({ owner: dataDir.owner, backends, clock: systemClock }),
     publish: (key, route) => publisher.set(key, route),
     processOf: (deployment, replica, name) => processRequest(vault, source, deployment, replica, name),
     store,
@@ -169,13 +179,19 @@ function reconcileDeps(
   };
 }
 
-/** Proxies and probes go on from what is stored, before the first pass. */
-async function restore({ store, projects }: Ground, prober: Prober, publisher: Publisher): Promise<void> {
+/** Proxies and probes go on from what is stored, before the first pass; every service gets one. */
+async function restore(
+  { store, projects }: Ground,
+  loop: Loop,
+  prober: Prober,
+  publisher: Publisher,
+): Promise<void> {
   for (const name of projects.keys()) {
     for (const { key, service, state } of await store.list(name)) {
       if (service === '' || !state) continue;
       publisher.set(key, (state as ServiceState).route);
       prober.watch(key, state as ServiceState);
+      loop.wake(key);
     }
   }
   publisher.flush();
@@ -191,14 +207,16 @@ function wakeOnEvents({ projects, backends }: Ground, loop: Loop, closing: Closi
   }
 }
 
-/** Forgets old events, and commits that no deployment needs any more. */
+/** Forgets old events, and commits that nothing deployed or wished for needs any more. */
 async function prune({ store, projects }: Ground): Promise<void> {
   await store.pruneEvents((await store.now()) - EVENT_AGE_MS);
   for (const [name, { source }] of projects) {
-    const states = (await store.list(name)).filter(({ service, state }) => service !== '' && state !== null);
-    const commits = states.flatMap(({ state }) =>
-      (state as ServiceState).deployments.map(({ commit }) => commit),
-    );
+    const records = (await store.list(name)).filter(({ service }) => service !== '');
+    const inUse = records.flatMap(({ desired, state }) => [
+      (desired as DesiredRecord | null)?.service ?? [],
+      (state as ServiceState | null)?.deployments ?? [],
+    ]);
+    const commits = inUse.flat().map(({ commit }) => commit);
     await source.keep([...new Set(commits)]);
   }
 }

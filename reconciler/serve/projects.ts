@@ -5,6 +5,7 @@ import type { Placement } from '../../schemas/desired.ts';
 import type { Offer } from '../../schemas/offer.ts';
 import type { ProjectConfig } from '../config.ts';
 import type { AssembleOptions } from '../source/assemble.ts';
+import { type MountId, readMountIds } from '../source/content.ts';
 import { openSource, type Source } from '../source/git.ts';
 
 export interface Project {
@@ -48,16 +49,11 @@ export async function offersOf({ backends }: Project, placement: Placement): Pro
   return (await Promise.all(asked)).flat().toSorted((a, b) => a.price - b.price);
 }
 
-/** Git's names of what paths hold in the newest commit; null: nothing is there. */
+/** Git's names of what paths hold in the newest commit. */
 export async function mountIds(
   { source }: Project,
   paths: readonly string[],
-): Promise<Map<string, string | null>> {
+): Promise<ReadonlyMap<string, MountId>> {
   const { commit } = await source.fetch();
-  const ids = new Map<string, string | null>();
-  for (const path of paths) {
-    const object = await source.object(commit, path);
-    ids.set(path, object && `${object.mode}:${object.id}`);
-  }
-  return ids;
+  return readMountIds(source, commit, paths);
 }

@@ -14,6 +14,7 @@ import type { Problem } from '../../schemas/errors.ts';
 import { revisionOf, shapeOf } from '../../schemas/identity.ts';
 import { canonical, type Json, type JsonObject } from '../../schemas/json.ts';
 import type { SecretSource, Vault } from '../secrets.ts';
+import type { MountId } from './content.ts';
 import type { ParsedFile } from './parse.ts';
 import { fillIn, type Scope } from './values.ts';
 
@@ -22,8 +23,8 @@ export interface AssembleOptions {
   readonly policy: RolloutPolicy;
   readonly secrets: SecretSource;
   readonly vault: Vault;
-  /** What a mount's source is at the commit; null: nothing is there. */
-  readonly mountId: (path: string) => string | null;
+  /** What a mount's source is at the commit. */
+  readonly mountId: (path: string) => MountId;
   /** Why no backend can run a group's process, with the fix; null when one can. */
   readonly refusal: (
     group: GroupSpec,
@@ -60,7 +61,7 @@ export function assemble(file: ParsedFile, options: AssembleOptions): Assembled 
     probes: spec.probes.map((probe, i) => maskProbe(probe, values.probes[i] ?? probe, vault)),
   };
   const configuration = maskConfiguration(sparse, vault);
-  const digest = hash(canonical([file.bytesDigest, sparse, policy, shapes]));
+  const digest = hash(canonical([file.bytesDigest, sparse, policy, shapes, vault.mask(canonical(values))]));
   return {
     ok: true,
     service: {
@@ -81,7 +82,13 @@ export function assemble(file: ParsedFile, options: AssembleOptions): Assembled 
 
 type Complain = (path: string, message: string, fix: string) => void;
 
-function resolveValues(spec: ServiceSpec, secrets: SecretSource, complain: Complain): ServiceValues {
+function resolveValues(spec: ServiceSpec, given: SecretSource, complain: Complain): ServiceValues {
+  const used = new Set<string>();
+  const secrets: SecretSource = (name) => {
+    const value = given(name);
+    if (value !== null) used.add(value);
+    return value;
+  };
   const env: Record<string, Record<string, string>> = {};
   const registryPassword: Record<string, string> = {};
   for (const { name, process } of spec.groups) {
@@ -111,7 +118,7 @@ function resolveValues(spec: ServiceSpec, secrets: SecretSource, complain: Compl
       })),
     };
   });
-  return { env, registryPassword, probes };
+  return { env, registryPassword, probes, secrets: [...used] };
 }
 
 function fill(text: string, scope: Scope, path: string, complain: Complain): string {
@@ -130,17 +137,19 @@ function missing(name: string): [string, string] {
 function withMounts(group: GroupSpec, { mountId }: AssembleOptions, complain: Complain): GroupSpec {
   const find = (mount: FileMount, path: string): FileMount => {
     const id = mountId(mount.source);
-    if (id === null)
-      complain(
-        path,
-        `there is no '${mount.source}' in the repository`,
-        'add and commit it, or correct the path',
-      );
-    return { ...mount, hash: id ?? '' };
+    if (typeof id === 'string') return { ...mount, hash: id };
+    const { message, fix } = id ?? notThere(mount.source);
+    complain(path, message, fix);
+    return mount;
   };
   const files = group.process.files.map((mount, i) => find(mount, `files[${i}]`));
   const repos = group.process.repos.map((mount, i) => find(mount, `repos[${i}]`));
   return { ...group, process: { ...group.process, files, repos } };
+}
+
+function notThere(path: string): { message: string; fix: string } {
+  const message = `there is no '${path}' in the repository`;
+  return { message, fix: 'add and commit it, or correct the path' };
 }
 
 function masked(group: GroupSpec, values: ServiceValues, vault: Vault): GroupSpec {

@@ -154,13 +154,17 @@ function nameRemarks(read: Configuration, name: string | null): Remark[] {
   return [{ path: [], message, fix: 'Add `name`, with 2 to 41 lower-case letters, digits and `-`.' }];
 }
 
+const CLAIMANTS_NAMED = 3;
+
 function conflict(file: ParsedFile, claimants: readonly ParsedFile[]): Problem {
   const others = claimants.filter(({ path }) => path !== file.path).map(({ path }) => path);
+  const named = others.slice(0, CLAIMANTS_NAMED).join(', ');
+  const more = others.length > CLAIMANTS_NAMED ? ` and ${others.length - CLAIMANTS_NAMED} more` : '';
   return {
     file: file.path,
     ...file.locate('name'),
     path: 'name',
-    message: `the name \`${file.name}\` is also claimed by ${others.join(', ')}`,
+    message: `the name \`${file.name}\` is also claimed by ${named}${more}`,
     fix: 'Give each service a name of its own.',
     severity: 'error',
   };

@@ -1,7 +1,6 @@
 // The configuration files of the newest commit, parsed, kept in memory between commits: a push costs what it changed.
 import type { Problem } from '../../schemas/errors.ts';
-import type { Policy } from '../../schemas/policy.ts';
-import { parsePolicy } from '../../schemas/policy.ts';
+import { DEFAULT_POLICY, type Policy, parsePolicy } from '../../schemas/policy.ts';
 import { type Profiles, parseProfiles } from '../../schemas/profiles.ts';
 import type { Source } from './git.ts';
 import { isConfigurationPath, type ParsedFile, parseFile } from './parse.ts';
@@ -10,11 +9,14 @@ import type { Entry } from './tree.ts';
 export interface Snapshot {
   readonly commit: string;
   readonly files: ReadonlyMap<string, ParsedFile>;
-  readonly policy: Policy;
+  /** null: `trueup.yml` has errors, so what was in force stays. */
+  readonly policy: Policy | null;
   /** Of `trueup.yml` and the profiles. */
   readonly problems: readonly Problem[];
+  /** Errors of the profiles: with any, no file can be read for what it means. */
+  readonly doubts: readonly Problem[];
   /** Paths written or removed since the snapshot before; null: anything may have changed. */
-  readonly touched: readonly string[] | null;
+  readonly touched: ReadonlySet<string> | null;
 }
 
 /** What is remembered between commits: each file's id beside what it parsed to. */
@@ -25,10 +27,8 @@ export interface SnapshotCache {
   settings: Settings;
 }
 
-interface Settings {
-  readonly policy: Policy;
+interface Settings extends Pick<Snapshot, 'policy' | 'problems' | 'doubts'> {
   readonly profiles: Profiles | null;
-  readonly problems: readonly Problem[];
 }
 
 export function emptyCache(): SnapshotCache {
@@ -43,9 +43,8 @@ export async function readSnapshot(source: Source, cache: SnapshotCache, commit:
   const written = changes
     ? changes.written.filter(({ path }) => isWanted(path))
     : await source.list(commit, isWanted);
-  const removed = changes
-    ? changes.removed
-    : [...cache.ids.keys()].filter((path) => !written.some((entry) => entry.path === path));
+  const listed = new Set(written.map(({ path }) => path));
+  const removed = changes ? changes.removed : [...cache.ids.keys()].filter((path) => !listed.has(path));
   const touchesSettings = [...written.map(({ path }) => path), ...removed].some((path) =>
     isSettingsPath(root, path),
   );
@@ -59,14 +58,11 @@ export async function readSnapshot(source: Source, cache: SnapshotCache, commit:
   for (const entry of written) cache.ids.set(entry.path, entry.id);
   cache.commit = commit;
   const touched =
-    changes && !touchesSettings ? [...changes.written.map(({ path }) => path), ...changes.removed] : null;
-  return {
-    commit,
-    files: cache.parsed,
-    policy: cache.settings.policy,
-    problems: cache.settings.problems,
-    touched,
-  };
+    changes && !touchesSettings
+      ? new Set([...changes.written.map(({ path }) => path), ...changes.removed])
+      : null;
+  const { policy, problems, doubts } = cache.settings;
+  return { commit, files: cache.parsed, policy, problems, doubts, touched };
 }
 
 // Private
@@ -82,7 +78,7 @@ function forget(cache: SnapshotCache, path: string): void {
 }
 
 function noSettings(): Settings {
-  return { policy: parsePolicy(null).policy, profiles: null, problems: [] };
+  return { policy: DEFAULT_POLICY, profiles: null, problems: [], doubts: [] };
 }
 
 async function readSettings(
@@ -101,10 +97,15 @@ async function readSettings(
   const policy = parsePolicy(fileOf('trueup.y'));
   const profiles = parseProfiles(fileOf('profiles.y'));
   return {
-    policy: policy.policy,
+    policy: errorsOf(policy.problems).length > 0 ? null : policy.policy,
     profiles: profiles.profiles,
     problems: [...policy.problems, ...profiles.problems],
+    doubts: errorsOf(profiles.problems),
   };
+}
+
+function errorsOf(problems: readonly Problem[]): readonly Problem[] {
+  return problems.filter(({ severity }) => severity === 'error');
 }
 
 async function parseInto(

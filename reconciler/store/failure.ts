@@ -18,7 +18,7 @@ interface Rule {
   readonly fix: string;
 }
 
-const START = 'Start the database, or correct its address; it is tried again.';
+const START = 'Start the database, or correct its address.';
 
 /** Over `<SQLSTATE or system code> <message>`; the first that matches decides. */
 const rules: readonly Rule[] = [

@@ -28,6 +28,7 @@ export async function claim(query: Query, request: ClaimRequest): Promise<readon
       where due_at <= trueup.now_ms()
         and (machine is null or machine = $2)
         and ($3::text[] is null or key = any($3))
+        and ($6::text[] is null or project = any($6))
       order by due_at
       limit $4
       for update skip locked
@@ -37,7 +38,14 @@ export async function claim(query: Query, request: ClaimRequest): Promise<readon
     from due
     where k.key = due.key
     returning ${RECORD}, k.token, k.lease_until, due.due_at as was_due, trueup.now_ms() as now`,
-    [request.holder, request.machine, request.keys ?? null, request.limit, request.leaseMs],
+    [
+      request.holder,
+      request.machine,
+      request.keys ?? null,
+      request.limit,
+      request.leaseMs,
+      request.projects ?? null,
+    ],
   );
   return rows.toSorted(longestDueFirst).map((row) => ({
     record: keyRecord(row),
@@ -220,12 +228,16 @@ export async function wake(query: Query, keys: readonly string[]): Promise<void>
   );
 }
 
-export async function nextWake(query: Query, machine: string): Promise<number | null> {
+export async function nextWake(
+  query: Query,
+  machine: string,
+  projects?: readonly string[],
+): Promise<number | null> {
   const [row] = await query<{ due_at: number }>(
     `select due_at from trueup.keys
-    where due_at is not null and (machine is null or machine = $1)
+    where due_at is not null and (machine is null or machine = $1) and ($2::text[] is null or project = any($2))
     order by due_at limit 1`,
-    [machine],
+    [machine, projects ?? null],
   );
   return row?.due_at ?? null;
 }

@@ -54,7 +54,7 @@ export function openMemory(options: MemoryOptions = {}): MemoryStore {
     settle: async (settlements) => settle(world, settlements),
     putDesired: async (lease, changes, state, events) => putDesired(world, lease, changes, state, events),
     wake: async (keys) => wake(world, keys),
-    nextWake: async (machine) => nextWake(world, machine),
+    nextWake: async (machine, projects) => nextWake(world, machine, projects),
     load: async (key) => load(world, key),
     list: async (project) => list(world, project),
     projects: async () => sorted(world, (row) => row.service === '').map((row) => row.key),
@@ -131,11 +131,14 @@ function blank(project: string, service: string): Row {
   };
 }
 
-function claim(world: World, { holder, machine, keys, limit, leaseMs }: ClaimRequest): readonly Claim[] {
+function claim(
+  world: World,
+  { holder, machine, projects, keys, limit, leaseMs }: ClaimRequest,
+): readonly Claim[] {
   const now = world.now();
   const wanted = keys === undefined ? null : new Set(keys);
   return [...world.rows.values()]
-    .filter((row) => isDue(row, now) && claimable(row, machine) && (wanted?.has(row.key) ?? true))
+    .filter((row) => isDue(row, now) && claimable(row, machine, projects) && (wanted?.has(row.key) ?? true))
     .sort((a, b) => (dueAt(a) ?? 0) - (dueAt(b) ?? 0) || byKey(a, b))
     .slice(0, limit)
     .map((row) => {
@@ -151,7 +154,8 @@ function isDue(row: Row, now: number): boolean {
   return due !== null && due <= now;
 }
 
-const claimable = (row: Row, machine: string): boolean => row.machine === null || row.machine === machine;
+const claimable = (row: Row, machine: string, projects?: readonly string[]): boolean =>
+  (row.machine === null || row.machine === machine) && (projects?.includes(row.project) ?? true);
 
 function endLeases(world: World, holder: string): void {
   for (const row of [...world.rows.values()]) {
@@ -235,9 +239,10 @@ function wake(world: World, keys: readonly string[]): void {
   if (asleep.length > 0) notify(world);
 }
 
-function nextWake(world: World, machine: string): number | null {
+function nextWake(world: World, machine: string, projects?: readonly string[]): number | null {
   let next: number | null = null;
-  for (const row of world.rows.values()) if (claimable(row, machine)) next = earlier(next, dueAt(row));
+  for (const row of world.rows.values())
+    if (claimable(row, machine, projects)) next = earlier(next, dueAt(row));
   return next;
 }
 

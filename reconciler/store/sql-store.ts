@@ -32,7 +32,7 @@ export async function sqlStore(sql: Sql): Promise<Omit<Store, 'kind' | 'subscrib
     putDesired: (lease, changes, state, events) =>
       sql.transaction((within) => putDesired(within, lease, changes, state, events)),
     wake: (keys) => wake(query, keys),
-    nextWake: (machine) => nextWake(query, machine),
+    nextWake: (machine, projects) => nextWake(query, machine, projects),
     load: (key) => load(query, key),
     list: (project) => list(query, project),
     projects: () => projects(query),

@@ -40,6 +40,8 @@ export interface ClaimRequest {
   readonly machine: string;
   readonly limit: number;
   readonly leaseMs: number;
+  /** Claim only keys of these projects; absent: of any. */
+  readonly projects?: readonly string[];
   /** Claim only these keys; absent: any due one. */
   readonly keys?: readonly string[];
 }
@@ -102,8 +104,8 @@ export interface Store {
   ): Promise<boolean>;
   /** Makes keys due now. Unknown keys are ignored. */
   wake(keys: readonly string[]): Promise<void>;
-  /** When the earliest key this machine may claim is due (a held lease counts from its end); null: none is. */
-  nextWake(machine: string): Promise<number | null>;
+  /** When the earliest key this machine may claim, of these projects, is due (a held lease counts from its end); null: none is. */
+  nextWake(machine: string, projects?: readonly string[]): Promise<number | null>;
 
   load(key: string): Promise<KeyRecord | null>;
   /** A project's own record and its services', by key. */

@@ -167,7 +167,7 @@ describe('offline', () => {
 
   test('two files of one name are both wrong', async () => {
     const repo = join(folder, 'twice');
-    mkdirSync(repo);
+    mkdirSync(join(repo, '.git'), { recursive: true });
     for (const name of ['a', 'b']) {
       writeFileSync(join(repo, `${name}.dstack.yml`), 'type: service\nname: same\nport: 1\ncommands: [a]\n');
     }

@@ -2,12 +2,18 @@
 import { describe, expect, test } from 'vitest';
 import type { Behaviour } from '../../backends/fake/machine.ts';
 import type { DesiredService } from '../../schemas/desired.ts';
+import { group, service } from '../plan/samples.ts';
 import { behaving, isRunning, PROBE, served, shapeOf, web } from './services.ts';
 import { simulate, type World } from './world.ts';
 
 async function running(world: World, first: DesiredService): Promise<void> {
   await world.commit(first);
   await world.runUntil('the first deployment runs', isRunning(1));
+}
+
+function inGroups(...names: readonly string[]): DesiredService {
+  const groups = names.map((name) => group({ name, replicas: { min: 2, max: 2 } }));
+  return service('web', { groups: [...names] }, { groups, probes: [PROBE] });
 }
 
 describe('a rollout', () => {
@@ -226,6 +232,147 @@ describe('a service', () => {
     expect(state?.status).toBe('invalid');
     expect(await served(world)).toEqual([shapeOf(one), shapeOf(one)]);
     expect(state?.waiting[0]?.detail).toMatch(/web.dstack.yml:3:1 unknown key/);
+  });
+
+  test('that failed is held where it is, but what dies is replaced by what is known to run', async () => {
+    const [one, bad] = [web('one'), web('bad', 2, { onFailure: 'hold' })];
+    const world = await simulate({ behaviour: behaving([[bad, { startMs: null, exitsAfterMs: 300 }]]) });
+    await running(world, one);
+    await world.commit(bad);
+    const held = await world.runUntil(
+      'it is held',
+      (now) => now?.rollout?.outcome === 'failed' && now.replicas.length === 2,
+    );
+    expect([held?.target, held?.waiting.map(({ reason }) => reason)]).toEqual([2, ['hold']]);
+    world.cloud.crash(held?.replicas[0]?.instance ?? '', 1);
+    const state = await world.runUntil(
+      'two serve again',
+      (now) => now?.replicas.filter(({ phase }) => phase === 'ready').length === 2 && now.lastReplica > 5,
+    );
+    expect(state?.waiting.map(({ reason }) => reason)).toContain('quarantine');
+    await world.run(1_000);
+    expect(await served(world)).toEqual([shapeOf(one), shapeOf(one)]);
+  });
+
+  test('is not blamed for replicas that had long been well, nor for an end that nobody saw', async () => {
+    const [three, eight, other] = [web('one', 3), web('one', 8), web('two', 8)];
+    const world = await simulate({ behaviour: behaving([[other, { startMs: 20_000 }]]) });
+    const end = (code: number | null) => {
+      const alive = world.cloud.machines().filter(({ endedAt }) => endedAt === null);
+      for (const { id } of code === null ? alive : alive.slice(0, 3)) world.cloud.crash(id, code);
+    };
+    await running(world, three);
+    await world.run(120_000);
+    await world.commit(eight);
+    await world.run(300);
+    end(137);
+    await world.runUntil('deployment 2 runs', isRunning(2));
+    await world.commit(other);
+    for (let power = 0; power < 3; power++) {
+      await world.run(10_000);
+      end(null);
+    }
+    await world.runUntil('deployment 3 runs', isRunning(3));
+    expect(await served(world)).toEqual(Array(8).fill(shapeOf(other)));
+  });
+
+  test('that finds no capacity says what it was told, and does not ask all the time', async () => {
+    const world = await simulate({ capacity: 2 });
+    await running(world, web('one'));
+    await world.commit(web('two'));
+    await world.run(3_600_000);
+    const { waiting = [] } = (await world.state()) ?? {};
+    expect(waiting.map(({ detail }) => detail)).toEqual([expect.stringMatching(/no local in local is left/)]);
+    const events = await world.store.events({ project: 'main', service: 'web', limit: 1000 });
+    expect(events.filter(({ event }) => event === 'failure').length).toBeLessThan(20);
+  });
+
+  test('waits for a proxy that does not take the table, and goes on when it does', async () => {
+    const [one, two] = [web('one'), web('two')];
+    const world = await simulate();
+    await running(world, one);
+    world.deafen(true);
+    await world.commit(two);
+    await world.run(300_000);
+    const stalled = await world.state();
+    expect(stalled?.waiting.map(({ reason }) => reason)).toContain('publish');
+    expect(await served(world)).toEqual([shapeOf(one), shapeOf(one)]);
+    world.deafen(false);
+    await world.runUntil('deployment 2 runs', isRunning(2), 60_000);
+  });
+
+  test('takes up what runs when the database was lost, be it what is asked for or not', async () => {
+    for (const next of [web('one'), web('two')]) {
+      const world = await simulate();
+      const empty = world.store.snapshot();
+      await running(world, web('one'));
+      await world.commit(web('one', 3));
+      await world.runUntil('deployment 2 runs', isRunning(2));
+      world.store.restore(empty);
+      await world.commit(next);
+      const state = await world.runUntil('it runs', (now) => {
+        const ready = now?.replicas.filter(({ phase }) => phase === 'ready' || phase === 'unready') ?? [];
+        expect(now === null ? 2 : ready.length).toBeGreaterThanOrEqual(2);
+        return now?.status === 'running';
+      });
+      expect(state?.lastDeployment).toBe(3);
+      expect(await served(world)).toEqual([shapeOf(next), shapeOf(next)]);
+      const kept = state?.replicas.filter(({ number }) => number <= 3).length;
+      expect(kept).toBe(next.revision === web('one').revision ? 2 : 0);
+      expect(world.cloud.machines().filter(({ endedAt }) => endedAt === null)).toHaveLength(2);
+    }
+  });
+
+  test('to no replica at all and back works like any other', async () => {
+    const world = await simulate();
+    await running(world, web('one', 3));
+    await world.commit(web('one', 0));
+    await world.runUntil('nothing runs', (now) => now?.status === 'scaled-to-zero' && now.good === 2);
+    expect(world.table()?.routes[0]?.replicas).toEqual([]);
+    await world.commit(web('one', 2));
+    await world.runUntil('deployment 3 runs', isRunning(3));
+  });
+
+  test('that renames a group serves from the old one until the new one does', async () => {
+    const world = await simulate();
+    await running(world, inGroups('a'));
+    await world.commit(inGroups('b'));
+    let least = 2;
+    await world.runUntil('deployment 2 runs', (now) => {
+      least = Math.min(least, world.table()?.routes[0]?.replicas.length ?? 0);
+      return isRunning(2)(now);
+    });
+    expect(least).toBe(2);
+    expect(world.table()?.routes[0]?.replicas.map((replica) => replica.group)).toEqual(['b', 'b']);
+  });
+
+  test('of a rotated value in a probe is a deployment that replaces nothing', async () => {
+    const one = web('one');
+    const rotated: DesiredService = {
+      ...one,
+      digest: 'other',
+      sealed: 'other',
+      spec: { ...one.spec, probes: [{ ...PROBE, headers: [{ name: 'X-Key', value: 'mask:other' }] }] },
+    };
+    const world = await simulate();
+    await running(world, one);
+    await world.commit(rotated);
+    const state = await world.runUntil('deployment 2 runs', isRunning(2));
+    expect(state?.replicas.map(({ name }) => name)).toEqual(['web-1', 'web-2']);
+    expect(state?.deployments.map(({ sealed }) => sealed)).toEqual(['other']);
+  });
+
+  test('that is the first and is refused by every machine has failed, and says why', async () => {
+    const world = await simulate();
+    world.cloud.inject({ operation: 'run', kind: 'invalid', effect: 'before', times: 1000 });
+    await world.commit(web('one', 1));
+    const state = await world.runUntil('it has failed', (now) => now?.status === 'failed');
+    expect(state?.failures.at(-1)?.reason).not.toBe('');
+    const backoff = await world.runUntil(
+      'it waits',
+      (now) => now?.waiting.some(({ reason }) => reason === 'backoff') ?? false,
+    );
+    expect(backoff?.waiting.map(({ detail }) => detail).join()).not.toMatch(/unknown/);
   });
 
   test('is not blamed for the time a laptop slept in mid-rollout', async () => {

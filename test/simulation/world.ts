@@ -4,6 +4,7 @@
 import type { Behaviour } from '../../backends/fake/machine.ts';
 import { type Fake, openFake } from '../../backends/fake.ts';
 import type { Boundary } from '../../reconciler/boundary.ts';
+import { createFinder } from '../../reconciler/found.ts';
 import { createProber, type Prober } from '../../reconciler/probe.ts';
 import { createPublisher, type Publisher } from '../../reconciler/publish.ts';
 import { type ReconcileDeps, reconcile } from '../../reconciler/reconcile.ts';
@@ -124,6 +125,7 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
       takeProbes: (woken) => prober.take(woken),
       published: (published) =>
         table?.routes.find((route) => `${route.project}/${route.service}` === published)?.version ?? -1,
+      find: createFinder({ owner: 'me', backends: new Map([['local', cloud]]), clock }),
       inflight: (_project, replica) => (now() - (lastRouted.get(replica) ?? 0) < REQUEST_MS ? 1 : 0),
       publish: (published, route) => publisher.set(published, route),
       processOf: (deployment) => ({

@@ -426,6 +426,16 @@ export function storeContract(open: () => Promise<Subject>): void {
     });
   });
 
+  describe('a key of a project that is not asked for', () => {
+    it('is neither claimed nor waited for', async () => {
+      const keys = await services('web');
+      expect(await claim({ projects: ['elsewhere'] })).toEqual([]);
+      expect(await store.nextWake('here', ['elsewhere'])).toBeNull();
+      expect(await store.nextWake('here', [project])).not.toBeNull();
+      expect((await claim({ projects: [project] })).map(({ lease }) => lease.key)).toContain(keys[0]);
+    });
+  });
+
   describe('events', () => {
     const some = (count: number, service = 'web') =>
       Array.from({ length: count }, (_, index) => event(service, `${service} ${index + 1}`));

@@ -1,0 +1,452 @@
+// What commits do to the desired documents: the real source, parser and sync on a real repository and a memory store.
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { noBoundary } from '../../reconciler/boundary.ts';
+import { createVault } from '../../reconciler/secrets.ts';
+import { openSource } from '../../reconciler/source/git.ts';
+import { openMemory } from '../../reconciler/store/memory.ts';
+import type { Settlement, Store } from '../../reconciler/store/store.ts';
+import { createSync } from '../../reconciler/sync.ts';
+import type { DesiredRecord } from '../../schemas/desired.ts';
+import type { ProjectState } from '../../schemas/project.ts';
+import { makeLink, makeRepo, type TestRepo, temporaryFolder } from '../git.ts';
+
+const KEY = Buffer.from('sixteen characters at least');
+const closers: (() => void)[] = [];
+
+afterEach(() => {
+  for (const close of closers.splice(0).toReversed()) close();
+});
+
+/** A valid service file; `more` are further lines. */
+const web = (name: string, ...more: readonly string[]) =>
+  [
+    'type: service',
+    `name: ${name}`,
+    'port: 8000',
+    'commands: [node app.js]',
+    'probes: [{type: http}]',
+    ...more,
+    '',
+  ].join('\n');
+
+interface Watched {
+  readonly repo: TestRepo;
+  readonly store: Store;
+  /** What the server's configuration gives; may be changed. */
+  readonly secrets: Map<string, string>;
+  /** Commits, and lets one pass see it. */
+  push(files: Parameters<TestRepo['commit']>[0]): Promise<Settlement>;
+  /** One pass. */
+  pass(): Promise<Settlement>;
+  /** A new daemon takes over, with nothing in memory. */
+  restart(key?: Buffer): Promise<void>;
+  /** Lets the service's rollout be done, as its own pass would. */
+  serve(name: string): Promise<void>;
+  desired(name: string): Promise<DesiredRecord | null>;
+  names(): Promise<string[]>;
+  project(): Promise<ProjectState>;
+  events(): Promise<string[]>;
+  /** Documents of services written so far. */
+  writes(): number;
+}
+
+async function watch(
+  files: Parameters<TestRepo['commit']>[0],
+  options: { readonly path?: string } = {},
+): Promise<Watched> {
+  const folder = temporaryFolder();
+  closers.push(folder.remove);
+  const repo = makeRepo(join(folder.dir, 'repo'));
+  repo.commit(files);
+  const memory = openMemory({ id: 'memory' });
+  const secrets = new Map<string, string>();
+  let writes = 0;
+  const store: Store = {
+    ...memory,
+    putDesired(lease, changes, state, events) {
+      writes += changes.length;
+      return memory.putDesired(lease, changes, state, events);
+    },
+  };
+  let daemons = 0;
+  const startSync = async (key: Buffer = KEY) => {
+    const source = await openSource({
+      repo: repo.dir,
+      dir: join(folder.dir, `mirror-${daemons++}`),
+      ...options,
+    });
+    closers.push(() => source.close());
+    return createSync({
+      project: 'main',
+      source,
+      store,
+      secrets: (name) => secrets.get(name) ?? null,
+      vault: createVault(key),
+      refusal: () => null,
+      pollMs: 30_000,
+      random: () => 0.5,
+      boundary: noBoundary,
+    });
+  };
+  let sync = await startSync();
+  await store.ensureProject('main');
+
+  const pass = async () => {
+    await store.wake(['main']);
+    const [claim] = await store.claim({
+      holder: 'here',
+      machine: 'here',
+      limit: 1,
+      leaseMs: 30_000,
+      keys: ['main'],
+    });
+    if (!claim) throw new Error('the project cannot be claimed');
+    const settlement = await sync(claim);
+    await store.settle([settlement]);
+    return settlement;
+  };
+  const watched: Watched = {
+    repo,
+    store,
+    secrets,
+    push(changed) {
+      repo.commit(changed);
+      return pass();
+    },
+    pass,
+    async restart(key) {
+      sync = await startSync(key);
+    },
+    async serve(name) {
+      await store.wake([`main/${name}`]);
+      const [claim] = await store.claim({
+        holder: 'here',
+        machine: 'here',
+        limit: 1,
+        leaseMs: 30_000,
+        keys: [`main/${name}`],
+      });
+      if (!claim) throw new Error(`${name} cannot be claimed`);
+      const state = { good: 1, target: 1, status: 'running' };
+      await store.settle([{ lease: claim.lease, state, wakeAt: null, events: [], release: true }]);
+    },
+    desired: async (name) => ((await store.load(`main/${name}`))?.desired ?? null) as DesiredRecord | null,
+    names: async () =>
+      (await store.list('main'))
+        .filter(({ service, desired }) => service !== '' && desired !== null)
+        .map(({ service }) => service),
+    project: async () => (await store.load('main'))?.state as ProjectState,
+    events: async () =>
+      (await store.events({ project: 'main', limit: 1000 })).map(
+        ({ service, event, reason }) => `${service} ${event}: ${reason}`,
+      ),
+    writes: () => writes,
+  };
+  await pass();
+  return watched;
+}
+
+const several = (count: number, ...more: readonly string[]) =>
+  Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`s${i}.dstack.yml`, web(`s${i}`, `env: [N=${i}]`, ...more)]),
+  );
+
+const errorsOf = (record: DesiredRecord | null) =>
+  (record?.problems ?? []).filter(({ severity }) => severity === 'error').map(({ message }) => message);
+
+describe('a commit', () => {
+  test('that adds, changes and removes files does the same to services, and touches no other', async () => {
+    const world = await watch({
+      'one.dstack.yml': web('one'),
+      'two.dstack.yml': web('two', 'env: [A=1]'),
+      'three.dstack.yml': web('three', 'env: [A=2]'),
+    });
+    const before = await world.desired('three');
+    expect(world.writes()).toBe(3);
+    await world.push({
+      'one.dstack.yml': web('one', 'env: [B=1]'),
+      'two.dstack.yml': null,
+      'four.dstack.yml': web('four', 'env: [C=1]'),
+    });
+    expect(await world.names()).toEqual(['four', 'one', 'three']);
+    expect(world.writes()).toBe(6);
+    expect(await world.desired('three')).toEqual(before);
+  });
+
+  test('that changes nothing of a service writes nothing of it, after a restart as well', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    const serial = (await world.project()).serial;
+    await world.push({ 'README.md': 'hello' });
+    await world.restart();
+    await world.pass();
+    await world.pass();
+    expect(world.writes()).toBe(1);
+    expect((await world.project()).serial).toBe(serial + 1);
+  });
+
+  test('that breaks a file keeps its service as it was, and says what is wrong', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one'), 'two.dstack.yml': web('two') });
+    const before = await world.desired('one');
+    for (const broken of [
+      'type: service\nname: [\n',
+      web('one', 'comands: [x]'),
+      'type: task\nname: one\ncomands: [x]\n',
+      '',
+    ]) {
+      await world.push({ 'one.dstack.yml': broken });
+      const after = await world.desired('one');
+      expect(after?.service).toEqual(before?.service);
+      expect(errorsOf(after)).not.toEqual([]);
+    }
+    await world.push({ 'one.dstack.yml': web('one') });
+    expect(errorsOf(await world.desired('one'))).toEqual([]);
+  });
+
+  test('that renames a service into something that cannot run keeps the old one', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    const before = await world.desired('one');
+    await world.push({ 'one.dstack.yml': web('other', 'files: [./data.txt:/data.txt]') });
+    expect((await world.desired('one'))?.service).toEqual(before?.service);
+    expect(errorsOf(await world.desired('other'))).toEqual([expect.stringMatching(/no 'data.txt'/)]);
+    await world.push({ 'one.dstack.yml': web('other') });
+    expect((await world.project()).renames).toEqual([{ from: 'one', to: 'other' }]);
+    expect(await world.names()).toEqual(['one', 'other']);
+  });
+
+  test('that gives two files one name changes nothing for any of them, until one gives way', async () => {
+    const world = await watch({
+      'one.dstack.yml': web('one'),
+      'two.dstack.yml': web('two', 'env: [A=1]'),
+    });
+    const [one, two] = [await world.desired('one'), await world.desired('two')];
+    await world.push({ 'two.dstack.yml': web('one', 'env: [A=2]') });
+    expect((await world.desired('one'))?.service).toEqual(one?.service);
+    expect(errorsOf(await world.desired('one'))).toHaveLength(2);
+    expect((await world.desired('two'))?.service).toEqual(two?.service);
+    await world.push({ 'two.dstack.yml': null });
+    expect(await world.names()).toEqual(['one']);
+    expect(errorsOf(await world.desired('one'))).toEqual([]);
+  });
+
+  test('with a mount that cannot be read is a problem of that service alone', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one'), 'data.txt': 'a' });
+    makeLink(join(world.repo.dir, 'link'), '/etc/passwd');
+    await world.push({
+      'two.dstack.yml': web('two', 'files: [link:/data]'),
+      'three.dstack.yml': web('three'),
+    });
+    expect((await world.project()).sourceFailure).toBeNull();
+    expect(await world.names()).toEqual(['one', 'three', 'two']);
+    expect(errorsOf(await world.desired('two'))).toEqual([expect.stringMatching(/link/)]);
+  });
+
+  test('that adds what a file mounts puts its service right', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one', 'files: [./data.txt:/data.txt]') });
+    expect(errorsOf(await world.desired('one'))).toHaveLength(1);
+    await world.push({ 'data.txt': 'a' });
+    expect(errorsOf(await world.desired('one'))).toEqual([]);
+    const before = (await world.desired('one'))?.service?.shapes;
+    await world.push({ 'data.txt': 'b' });
+    expect((await world.desired('one'))?.service?.shapes).not.toEqual(before);
+  });
+
+  test('is found where the branch was rewritten', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    world.repo.git('commit', '--amend', '--quiet', '--message=other');
+    await world.push({ 'one.dstack.yml': web('one', 'env: [B=1]') });
+    expect(await world.events()).toContainEqual(expect.stringMatching(/the branch was rewritten/));
+    expect(errorsOf(await world.desired('one'))).toEqual([]);
+  });
+});
+
+describe('deletions', () => {
+  test('beyond the budget are held, all of them, and released by name', async () => {
+    const world = await watch(several(10));
+    const gone = Object.fromEntries([0, 1, 2, 3].map((i) => [`s${i}.dstack.yml`, null]));
+    await world.push(gone);
+    expect(await world.names()).toHaveLength(10);
+    expect((await world.project()).held).toEqual(['s0', 's1', 's2', 's3']);
+    await world.restart();
+    await world.pass();
+    expect(await world.names()).toHaveLength(10);
+    await world.push({ 'trueup.yml': 'prune: {allow: [s0, s1, s2, s3]}\n' });
+    expect(await world.names()).toEqual(['s4', 's5', 's6', 's7', 's8', 's9']);
+    expect((await world.project()).held).toEqual([]);
+  });
+
+  test('that were held are forgotten when the files come back', async () => {
+    const world = await watch(several(10));
+    await world.push(Object.fromEntries([0, 1, 2, 3].map((i) => [`s${i}.dstack.yml`, null])));
+    await world.push(several(10));
+    expect((await world.project()).held).toEqual([]);
+    expect(world.writes()).toBe(10);
+  });
+
+  test('do not happen while trueup.yml is broken', async () => {
+    const world = await watch({ ...several(5), 'trueup.yml': 'prune: false\n' });
+    await world.push({ 'trueup.yml': 'prune: [\n', 's0.dstack.yml': null });
+    expect(await world.names()).toHaveLength(5);
+    await world.restart();
+    await world.pass();
+    expect(await world.names()).toHaveLength(5);
+  });
+});
+
+describe('a policy', () => {
+  test('takes effect on services whose files did not change', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    const before = (await world.desired('one'))?.service;
+    await world.push({ 'trueup.yml': 'rollout: {surge: 3}\n' });
+    const after = (await world.desired('one'))?.service;
+    expect(after?.spec.policy.surge).toBe(3);
+    expect(after?.revision).toBe(before?.revision);
+    expect(after?.digest).not.toBe(before?.digest);
+  });
+
+  test('that breaks stays in force as it was, after a restart as well', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one'), 'trueup.yml': 'rollout: {surge: 3}\n' });
+    await world.push({ 'trueup.yml': 'rollout: {surge: many}\n' });
+    expect((await world.desired('one'))?.service?.spec.policy.surge).toBe(3);
+    expect((await world.project()).problems).not.toEqual([]);
+    await world.restart();
+    await world.pass();
+    expect((await world.desired('one'))?.service?.spec.policy.surge).toBe(3);
+  });
+
+  test('is not mixed up with a profile, which stays in force when its file breaks', async () => {
+    const profile = 'profiles: [{name: cheap, default: true, max_price: 0.5}]\n';
+    const world = await watch({ 'one.dstack.yml': web('one'), '.dstack/profiles.yml': profile });
+    const before = (await world.desired('one'))?.service;
+    expect(before?.spec.groups[0]?.placement.maxPrice).toBe(0.5);
+    await world.push({ '.dstack/profiles.yml': 'profiles: [{\n' });
+    expect((await world.desired('one'))?.service).toEqual(before);
+    await world.restart();
+    await world.pass();
+    expect((await world.desired('one'))?.service).toEqual(before);
+  });
+});
+
+describe('a rename', () => {
+  test('keeps the old service until the new one has been rolled out', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    const { wakeAt, lease } = await world.push({ 'one.dstack.yml': web('other') });
+    expect((wakeAt ?? 0) - lease.until).toBeLessThan(0);
+    expect(await world.names()).toEqual(['one', 'other']);
+    expect((await world.project()).renames).toEqual([{ from: 'one', to: 'other' }]);
+    const serial = (await world.project()).serial;
+    await world.pass();
+    await world.pass();
+    expect((await world.project()).serial).toBe(serial);
+    await world.serve('other');
+    await world.pass();
+    expect(await world.names()).toEqual(['other']);
+    expect((await world.project()).renames).toEqual([]);
+  });
+
+  test('survives a restart', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    await world.push({ 'one.dstack.yml': web('other') });
+    await world.restart();
+    await world.pass();
+    expect(await world.names()).toEqual(['one', 'other']);
+    await world.serve('other');
+    await world.restart();
+    await world.pass();
+    expect(await world.names()).toEqual(['other']);
+  });
+});
+
+describe('a secret', () => {
+  test('that is missing is a problem, and is taken as soon as it is there', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one', 'env: [TOKEN]') });
+    expect(errorsOf(await world.desired('one'))).toEqual([expect.stringMatching(/TOKEN has no value/)]);
+    world.secrets.set('TOKEN', 'hush-hush');
+    await world.pass();
+    expect(errorsOf(await world.desired('one'))).toEqual([]);
+    expect((await world.desired('one'))?.service).not.toBeNull();
+  });
+
+  test('that is rotated changes the shape; that of a probe changes the probe', async () => {
+    const header = `probes: [{type: http, headers: [{name: X-Key, value: "$\{{ secrets.KEY }}"}]}]`;
+    const file = (name: string, ...more: string[]) =>
+      web(name, ...more).replace('probes: [{type: http}]\n', '');
+    const world = await watch({
+      'one.dstack.yml': file('one', 'env: [TOKEN]'),
+      'two.dstack.yml': file('two', header),
+    });
+    world.secrets.set('TOKEN', 'hush-hush');
+    world.secrets.set('KEY', 'psst-psst');
+    await world.pass();
+    const [one, two] = [(await world.desired('one'))?.service, (await world.desired('two'))?.service];
+    world.secrets.set('TOKEN', 'new-token');
+    world.secrets.set('KEY', 'new-key-k');
+    await world.pass();
+    expect((await world.desired('one'))?.service?.shapes).not.toEqual(one?.shapes);
+    expect((await world.desired('two'))?.service?.spec.probes).not.toEqual(two?.spec.probes);
+    expect((await world.desired('two'))?.service?.digest).not.toEqual(two?.digest);
+    const sealed = createVault(KEY).open((await world.desired('two'))?.service?.sealed ?? '');
+    expect(sealed.secrets).toEqual(['new-key-k']);
+    const stored = JSON.stringify([await world.store.list('main'), await world.events()]);
+    for (const value of ['hush-hush', 'psst-psst', 'new-token', 'new-key-k'])
+      expect(stored).not.toContain(value);
+  });
+
+  test('that is taken away leaves the last good spec', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    world.secrets.set('TOKEN', 'hush-hush');
+    await world.push({ 'one.dstack.yml': web('one', 'env: [TOKEN]') });
+    const before = (await world.desired('one'))?.service;
+    world.secrets.delete('TOKEN');
+    await world.pass();
+    expect((await world.desired('one'))?.service).toEqual(before);
+    expect(errorsOf(await world.desired('one'))).toHaveLength(1);
+  });
+});
+
+describe('a database', () => {
+  test('that belongs to a trueup with another key is left alone', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    const before = await world.store.list('main');
+    await world.restart(Buffer.from('another key of some length'));
+    await expect(world.pass()).rejects.toMatchObject({ kind: 'unauthorized' });
+    expect((await world.store.load('main/one'))?.desired).toEqual(before[1]?.desired);
+  });
+
+  test('shared by two that read it in turns is not written when nothing is new', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    const serial = (await world.project()).serial;
+    for (let turn = 0; turn < 4; turn++) {
+      await world.restart();
+      await world.pass();
+    }
+    expect((await world.project()).serial).toBe(serial);
+    expect(world.writes()).toBe(1);
+  });
+});
+
+describe('a source that fails', () => {
+  test('changes nothing, is told once, and recovers', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') });
+    renameSync(world.repo.dir, `${world.repo.dir}-away`);
+    await world.pass();
+    const { wakeAt } = await world.pass();
+    expect((await world.project()).sourceFailure?.message).toMatch(/cannot read/);
+    expect(wakeAt).not.toBeNull();
+    expect(await world.names()).toEqual(['one']);
+    expect((await world.events()).filter((event) => event.includes('source-failed'))).toHaveLength(1);
+    renameSync(`${world.repo.dir}-away`, world.repo.dir);
+    await world.pass();
+    expect((await world.project()).sourceFailure).toBeNull();
+    expect(await world.events()).toContainEqual(expect.stringMatching(/source-recovered/));
+    expect(world.writes()).toBe(1);
+  });
+
+  test('a watched folder that is gone removes nothing', async () => {
+    const world = await watch({ 'apps/one.dstack.yml': web('one') }, { path: 'apps' });
+    await world.push({ 'apps/one.dstack.yml': null });
+    expect(await world.names()).toEqual(['one']);
+    expect((await world.project()).sourceFailure?.message).toMatch(/there is no folder 'apps'/);
+  });
+});
