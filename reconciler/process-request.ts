@@ -10,6 +10,8 @@ import type { Source } from './source/git.ts';
 
 /** Shorter values are too common in ordinary text to be taken out of logs. */
 const LEAST_SECRET = 4;
+/** Names under which people write secrets into a file although they should not. */
+const SECRET_NAME = /KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|PRIVATE|DSN|_URL$/i;
 
 export function processRequest(
   vault: Vault,
@@ -33,13 +35,17 @@ export function processRequest(
     registryPassword: password,
     stopMs: deployment.spec.stopMs,
     mounts: [...group.process.files, ...group.process.repos].map(mount),
-    secrets: [...new Set([...Object.values(env), ...(values.secrets ?? []), password ?? ''])].filter(
-      (value) => value.length >= LEAST_SECRET,
-    ),
+    secrets: secretsOf(env, [...(values.secrets ?? []), password ?? '']),
   };
 }
 
 // Private
+
+/** Everything that came from the server's secrets, and what the file itself gives a name that sounds like one. */
+function secretsOf(env: { readonly [name: string]: string }, known: readonly string[]): string[] {
+  const written = Object.entries(env).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
+  return [...new Set([...known, ...written])].filter((value) => value.length >= LEAST_SECRET);
+}
 
 /** The variables of the reference that a service can rely on (services.md 1.5), and its prefix below the proxy. */
 function environment(
