@@ -122,7 +122,11 @@ export function createLoop({
     );
     if (!claims) return retrySoon();
     for (const claim of claims) void work(claim);
-    if (claims.length > 0) return true;
+    if (claims.length > 0) {
+      // Until nothing is due: a pass may take long, and the others' timer must not wait for it.
+      isAgain = true;
+      return true;
+    }
     const next = await guarded(async () => ({
       at: await store.nextWake(machine, projects),
       now: await store.now(),

@@ -9,8 +9,8 @@ import { profilesFile } from './profiles.ts';
 import { pruneObject } from './prune.ts';
 import { NAME } from './run.ts';
 import { normalService, type Service, service } from './service.ts';
-import { fleet, gateway, volume } from './surroundings.ts';
-import { warningsOf } from './warnings.ts';
+import { type Fleet, fleet, type Gateway, gateway, type Volume, volume } from './surroundings.ts';
+import { fleetWarnings, gatewayWarnings, serviceWarnings, volumeWarnings } from './warnings.ts';
 import { isMapping, parseYaml, placeOf, type Yaml, type YamlDocument } from './yaml.ts';
 
 export const TYPES = ['service', 'fleet', 'volume', 'gateway', 'task', 'dev-environment', 'preset'] as const;
@@ -65,7 +65,7 @@ export function parseConfiguration(text: string): Configuration {
   const asService = type === 'service' && read.data !== undefined ? (read.data as Service) : null;
   const normal = asService === null ? read.data : normalService(asService);
   const configuration = normal === undefined ? null : pruneObject(normal);
-  const remarks = asService === null ? [] : warningsOf(asService);
+  const remarks = read.data === undefined ? [] : remarksOn(type, read.data);
   return {
     ...unread,
     configuration,
@@ -108,6 +108,22 @@ function pathSteps(path: string, root: Yaml | undefined): Path {
   const env = isMapping(root) ? root.env : undefined;
   if (steps[0] !== 'env' || !Array.isArray(env)) return steps;
   return ['env', env.findIndex((item) => typeof item === 'string' && item.split('=')[0] === steps[1])];
+}
+
+/** `data` was read by the schema of `type`. */
+function remarksOn(type: Configuration['type'], data: object): readonly Remark[] {
+  switch (type) {
+    case 'service':
+      return serviceWarnings(data as Service);
+    case 'fleet':
+      return fleetWarnings(data as Fleet);
+    case 'volume':
+      return volumeWarnings(data as Volume);
+    case 'gateway':
+      return gatewayWarnings(data as Gateway);
+    default:
+      return [];
+  }
 }
 
 function typeOf({ value }: YamlDocument): keyof typeof SCHEMAS | null {

@@ -13,6 +13,7 @@ import {
 } from './fields.ts';
 import { taskPort } from './grammar/ports.ts';
 import { shown } from './problems.ts';
+import { runReferenceRules, taskReferenceRules } from './references.ts';
 import { DEFAULT_RESOURCES, resources } from './resources.ts';
 import { commands, GROUP_NAME, imageSourceRules, machineRules, repoRules, runShape } from './run.ts';
 import { about, named } from './spelling.ts';
@@ -63,6 +64,7 @@ type Task = z.output<typeof taskShape>;
 export const task: Field<Task> = withRules(taskShape as Field<Task>, (value, say) => {
   imageSourceRules(value, say);
   repoRules(value.repos, say);
+  taskReferenceRules(value, say);
   if (value.groups) return groupRules(value, value.groups, say);
   if (value.commands?.length === 0 && !value.image)
     say([], 'a task needs `commands` or `image`', 'Add what is to be run.');
@@ -101,6 +103,7 @@ export const devEnvironment: Field<Environment> = withRules(
   (value, say) => {
     imageSourceRules(value, say);
     repoRules(value.repos, say);
+    runReferenceRules(value, say);
     machineRules(value, say);
     const { entrypoint, dstack, inactivity_duration: inactivity, version, ide } = value;
     if (entrypoint != null) say(['entrypoint'], 'a dev environment has no `entrypoint`', 'Remove it.');

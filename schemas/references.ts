@@ -1,31 +1,63 @@
 // Which `${{ ... }}` may stand where in a run, and whether what it names is there.
 import type { Say } from './fields.ts';
 import type { Env } from './grammar/env.ts';
-import { REPLICA_ADDRESS, references } from './grammar/interpolation.ts';
+import { NODE_ADDRESS, REPLICA_ADDRESS, references } from './grammar/interpolation.ts';
+import type { VolumeMount } from './grammar/mounts.ts';
 import { groupsOf } from './groups.ts';
 import type { Service } from './service.ts';
 
 /** Answers null when a name may stand there, else what is wrong and what to do. */
 type Judge = (name: string) => readonly [message: string, fix: string] | null;
 
-export function referenceRules(service: Partial<Service>, say: Say): void {
-  const env = service.env ?? {};
-  for (const [name, value] of Object.entries(env)) {
+/** Where any run may refer to something. */
+export interface ReferringRun {
+  readonly env?: Env | undefined;
+  readonly registry_auth?: { readonly username: string; readonly password: string } | null | undefined;
+  readonly volumes?: readonly VolumeMount[] | undefined;
+}
+
+export function runReferenceRules(run: ReferringRun, say: Say): void {
+  for (const [name, value] of Object.entries(run.env ?? {})) {
     if (typeof value === 'string') check(value, ['env', name], inEnv, say);
   }
-  const inText = besideEnv(env);
-  check(service.registry_auth?.username, ['registry_auth', 'username'], inText, say);
-  check(service.registry_auth?.password, ['registry_auth', 'password'], inText, say);
+  const inText = besideEnv(run.env ?? {});
+  check(run.registry_auth?.username, ['registry_auth', 'username'], inText, say);
+  check(run.registry_auth?.password, ['registry_auth', 'password'], inText, say);
+  volumeReferences(run.volumes ?? [], say);
+}
+
+export function serviceReferenceRules(service: Partial<Service>, say: Say): void {
+  runReferenceRules(service, say);
+  const inText = besideEnv(service.env ?? {});
   for (const [index, probe] of (service.probes ?? []).entries()) {
     const path = ['probes', index];
     check(probe?.url, [...path, 'url'], inText, say);
     check(probe?.body, [...path, 'body'], inText, say);
-    for (const [header, { value }] of (probe?.headers ?? []).entries()) {
-      check(value, [...path, 'headers', header, 'value'], inText, say);
+    for (const [header, given] of (probe?.headers ?? []).entries()) {
+      check(given?.value, [...path, 'headers', header, 'value'], inText, say);
     }
   }
-  commandReferences(service, say);
-  volumeReferences(service, say);
+  const groups = groupsOf(service);
+  const counts = (groups ?? [{ count: service.replicas ?? { min: 1 } }]).map(({ count }) => minOf(count));
+  const key = service.groups ? 'groups' : 'replicas';
+  commandReferences(service.commands, groups ?? [], key, inCommands(REPLICA_ADDRESS, counts), say);
+}
+
+interface ReferringTask extends ReferringRun {
+  readonly commands?: readonly string[] | undefined;
+  readonly nodes?: number | null | undefined;
+  readonly groups?: readonly Group[] | null | undefined;
+}
+
+interface Group {
+  readonly nodes?: number | undefined;
+  readonly commands?: readonly string[] | undefined;
+}
+
+export function taskReferenceRules(task: ReferringTask, say: Say): void {
+  runReferenceRules(task, say);
+  const counts = (task.groups ?? [{ nodes: task.nodes ?? 1 }]).map((group) => group?.nodes ?? 0);
+  commandReferences(task.commands, task.groups ?? [], 'groups', inCommands(NODE_ADDRESS, counts), say);
 }
 
 // Private
@@ -59,17 +91,18 @@ function besideEnv(env: Env): Judge {
   };
 }
 
-function commandReferences(service: Partial<Service>, say: Say): void {
-  const groups = groupsOf(service);
-  const counts =
-    groups === null ? [minOf(service.replicas ?? { min: 1 })] : groups.map(({ count }) => minOf(count));
-  const judge = inCommands(counts);
-  const key = service.groups ? 'groups' : 'replicas';
-  checkAll(service.commands, ['commands']);
-  for (const [index, group] of (groups ?? []).entries()) checkAll(group.commands, [key, index, 'commands']);
+function commandReferences(
+  commands: readonly string[] | undefined,
+  groups: readonly Group[],
+  key: string,
+  judge: Judge,
+  say: Say,
+): void {
+  checkAll(commands, ['commands']);
+  for (const [index, group] of groups.entries()) checkAll(group?.commands, [key, index, 'commands']);
 
-  function checkAll(commands: readonly string[] | undefined, path: (string | number)[]): void {
-    for (const [index, command] of (commands ?? []).entries()) check(command, [...path, index], judge, say);
+  function checkAll(items: readonly string[] | undefined, path: (string | number)[]): void {
+    for (const [index, command] of (items ?? []).entries()) check(command, [...path, index], judge, say);
   }
 }
 
@@ -77,10 +110,11 @@ function minOf(count: unknown): number {
   return count !== null && typeof count === 'object' && 'min' in count ? Number(count.min ?? 0) : 0;
 }
 
-function inCommands(counts: readonly number[]): Judge {
+/** `counts` of the replicas (or nodes) that each group has in any case. */
+function inCommands(address: RegExp, counts: readonly number[]): Judge {
   return (name) => {
     if (namespaceOf(name) === 'secrets' || name === 'run.args') return null;
-    const [, group, replica] = REPLICA_ADDRESS.exec(name) ?? [];
+    const [, group, replica] = address.exec(name) ?? [];
     if (group === undefined) {
       return [`\`\${{ ${name} }}\` cannot be used in commands`, 'Use a variable of `env`: `$NAME`.'];
     }
@@ -99,8 +133,8 @@ const inVolumeName: Judge = (name) =>
         'Only `dstack.job_num` and `dstack.node_rank` can.',
       ];
 
-function volumeReferences(service: Partial<Service>, say: Say): void {
-  for (const [index, volume] of (service.volumes ?? []).entries()) {
+function volumeReferences(volumes: readonly VolumeMount[], say: Say): void {
+  for (const [index, volume] of volumes.entries()) {
     if (volume === undefined || !('name' in volume)) continue;
     const names = Array.isArray(volume.name) ? volume.name : [volume.name];
     for (const name of names) check(name, ['volumes', index, 'name'], inVolumeName, say);

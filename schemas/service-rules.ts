@@ -4,7 +4,7 @@ import { groupsOf } from './groups.ts';
 import { canonical } from './json.ts';
 import { alternatives, shown } from './problems.ts';
 import { prune } from './prune.ts';
-import { referenceRules } from './references.ts';
+import { serviceReferenceRules } from './references.ts';
 import { imageSourceRules, machineRules, repoRules } from './run.ts';
 import type { Group, Service } from './service.ts';
 
@@ -15,7 +15,7 @@ export function serviceRules(service: Partial<Service>, say: Say): void {
   repoRules(service.repos, say);
   probeRules(service.probes, say);
   rateLimitRules(service.rate_limits, say);
-  referenceRules(service, say);
+  serviceReferenceRules(service, say);
   const groups = groupsOf(service);
   if (groups === null) singleRules(service, say);
   else groupRules(service, groups, say);

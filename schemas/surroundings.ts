@@ -8,15 +8,16 @@ import {
   type Field,
   idleDuration,
   integer,
-  matching,
   object,
   shorthand,
   sized,
   TEXT,
   text,
+  textWhere,
   withRules,
   wrong,
 } from './fields.ts';
+import { isPrivateAddress, isPrivateNetwork } from './grammar/addresses.ts';
 import { env } from './grammar/env.ts';
 import { shown } from './problems.ts';
 import { BACKENDS, profileShape, tags } from './profiles.ts';
@@ -43,9 +44,17 @@ const proxyJump = named(
   }),
 );
 
-// 10/8, 172.16/12, 192.168/16 (RFC 1918), 100.64/10 (RFC 6598), 169.254/16 (RFC 3927), fc00::/7 (RFC 4193)
-const PRIVATE =
-  /^(?:10\.|172\.(?:1[6-9]|2\d|3[01])\.|192\.168\.|127\.|169\.254\.|f[cd][\da-f]{2}:|fe[89ab][\da-f]:)/i;
+const privateAddress = textWhere((value) =>
+  isPrivateAddress(value)
+    ? value
+    : wrong(`${shown(value)} is not a private IP address`, 'Write the address inside the private network.'),
+);
+
+const privateNetwork = textWhere((value) =>
+  isPrivateNetwork(value)
+    ? value
+    : wrong(`${shown(value)} is not a private network`, 'Write it like `10.0.0.0/24`.'),
+);
 
 const host = shorthand(
   (value) => (typeof value === 'string' ? { hostname: value } : value),
@@ -58,11 +67,7 @@ const host = shorthand(
       user: about(text.nullish(), 'Who logs in.', 'ubuntu'),
       identity_file: about(text.nullish(), 'The private key to log in with.', '~/.ssh/id_ed25519'),
       proxy_jump: about(proxyJump.nullish(), 'A host on the way.'),
-      internal_ip: about(
-        matching(PRIVATE, 'a private IP address', 'Write the address inside the private network.').nullish(),
-        'Its address in the private network.',
-        '10.0.0.5',
-      ),
+      internal_ip: about(privateAddress.nullish(), 'Its address in the private network.', '10.0.0.5'),
       blocks: about(blocks.nullish(), 'Into how many parts it is split.', 'auto', 1),
     }),
   ),
@@ -82,11 +87,7 @@ const sshConfig = named(
     identity_file: about(text.nullish(), 'The private key to log in with.', '~/.ssh/id_ed25519'),
     proxy_jump: about(proxyJump.nullish(), 'A host on the way.'),
     hosts: about(hosts, 'The machines.', ['10.0.0.5', '10.0.0.6']),
-    network: about(
-      matching(PRIVATE, 'a private network', 'Write it like `10.0.0.0/24`.').nullish(),
-      'The private network of the hosts.',
-      '10.0.0.0/24',
-    ),
+    network: about(privateNetwork.nullish(), 'The private network of the hosts.', '10.0.0.0/24'),
   }),
 );
 
@@ -229,11 +230,17 @@ const CLOUD_VOLUMES = {
   ),
 };
 
-export const volume = byTag<object>('backend', CLOUD_VOLUMES);
+export type Volume = {
+  [B in keyof typeof CLOUD_VOLUMES]: z.output<(typeof CLOUD_VOLUMES)[B]>;
+}[keyof typeof CLOUD_VOLUMES];
+
+export const volume = byTag<Volume>('backend', CLOUD_VOLUMES);
 
 // Gateways
 
-const certificate = byTag<object>('type', {
+type Certificate = { readonly type: 'lets-encrypt' } | { readonly type: 'acm'; readonly arn: string };
+
+const certificate = byTag<Certificate>('type', {
   'lets-encrypt': named(
     'certificate_lets_encrypt',
     "A certificate of Let's Encrypt.",
@@ -271,6 +278,9 @@ export const gateway = named(
     tags: about(tags.nullish(), 'Labels of what is made in the cloud.', { team: 'search' }),
   }),
 );
+
+export type Fleet = z.output<typeof fleet>;
+export type Gateway = z.output<typeof gateway>;
 
 // Private
 

@@ -3,9 +3,11 @@ import type { Remark } from './findings.ts';
 import { hasNumericWeekday } from './grammar/cron.ts';
 import { groupsOf } from './groups.ts';
 import type { Gpu } from './resources.ts';
+import { isRetired, RETIRED } from './retired.ts';
 import type { Service } from './service.ts';
+import type { Fleet, Gateway, Volume } from './surroundings.ts';
 
-export function warningsOf(service: Service): readonly Remark[] {
+export function serviceWarnings(service: Service): readonly Remark[] {
   const groups = groupsOf(service) ?? [];
   const key = service.groups ? 'groups' : 'replicas';
   return [
@@ -14,10 +16,56 @@ export function warningsOf(service: Service): readonly Remark[] {
     ...commandWarnings(service.commands, ['commands']),
     ...groups.flatMap(({ commands }, index) => commandWarnings(commands, [key, index, 'commands'])),
     ...cronWarnings(service),
+    ...backendWarnings(service),
   ];
 }
 
+/** What the parser of the language lets pass, and its server does not. */
+export function fleetWarnings(fleet: Fleet): readonly Remark[] {
+  const both = fleet.nodes && fleet.ssh_config;
+  const neither = !fleet.nodes && !fleet.ssh_config;
+  const fix = 'Write `nodes` for machines of a cloud, `ssh_config` for those that are there already.';
+  return [
+    ...backendWarnings(fleet),
+    ...(both ? [{ path: ['ssh_config'], message: '`nodes` and `ssh_config` exclude each other', fix }] : []),
+    ...(neither ? [{ path: [], message: 'a fleet needs `nodes` or `ssh_config`', fix }] : []),
+  ];
+}
+
+export function gatewayWarnings({ replicas, certificate }: Gateway): readonly Remark[] {
+  const remarks: Remark[] = [];
+  const path = ['replicas'];
+  if ((replicas ?? 1) > MOST_GATEWAYS) {
+    remarks.push({ path, message: `a gateway has at most ${MOST_GATEWAYS} replicas`, fix: 'Write fewer.' });
+  }
+  if ((replicas ?? 1) > 1 && certificate?.type === 'lets-encrypt') {
+    const message = "Let's Encrypt certificates work for one replica only";
+    remarks.push({ path, message, fix: 'Set `certificate` to null or to one of `type: acm`.' });
+  }
+  return remarks;
+}
+
+export function volumeWarnings(volume: Volume): readonly Remark[] {
+  const external =
+    'volume_id' in volume ? volume.volume_id : 'claim_name' in volume ? volume.claim_name : null;
+  const remarks: Remark[] = [];
+  if (volume.size == null && !external) {
+    remarks.push({
+      path: [],
+      message: 'a new volume needs a `size`',
+      fix: 'Add it, or the id of one that exists.',
+    });
+  }
+  if (external && (volume.auto_cleanup_duration ?? -1) > 0) {
+    const message = 'a volume that existed before is not cleaned up';
+    remarks.push({ path: ['auto_cleanup_duration'], message, fix: 'Remove the line.' });
+  }
+  return remarks;
+}
+
 // Private
+
+const MOST_GATEWAYS = 3;
 
 /** No machine has more; `gpu: 4090` and `A100:80` ask for as many. */
 const MANY_GPUS = 32;
@@ -47,6 +95,20 @@ function commandWarnings(commands: readonly string[], path: Remark['path']): Rem
             path: [...path, index],
             message: 'secrets are not filled in here',
             fix: 'Put it in `env`, and use `$NAME`.',
+          },
+        ]
+      : [],
+  );
+}
+
+function backendWarnings({ backends }: Pick<Service, 'backends'>): Remark[] {
+  return (backends ?? []).flatMap((backend, index) =>
+    isRetired(backend)
+      ? [
+          {
+            path: ['backends', index],
+            message: `\`${backend}\` was retired on ${RETIRED[backend]}: nothing runs there any more`,
+            fix: 'Remove it, or name another.',
           },
         ]
       : [],

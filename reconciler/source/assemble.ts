@@ -13,6 +13,7 @@ import type {
 import type { Problem } from '../../schemas/errors.ts';
 import { revisionOf, shapeOf } from '../../schemas/identity.ts';
 import { canonical, type Json, type JsonObject } from '../../schemas/json.ts';
+import { onlyRetired } from '../../schemas/retired.ts';
 import type { SecretSource, Vault } from '../secrets.ts';
 import type { MountId } from './content.ts';
 import type { ParsedFile } from './parse.ts';
@@ -51,6 +52,8 @@ export function assemble(file: ParsedFile, options: AssembleOptions): Assembled 
     const refusal = options.refusal(group);
     if (refusal) complain(refusal.path, refusal.message, refusal.fix);
   }
+  const retired = onlyRetired(spec.groups[0]?.placement.backends ?? null);
+  if (retired) complain('backends', retired.message, retired.fix);
   if (problems.length > 0) return { ok: false, problems };
   const { vault, commit, policy } = options;
   const shapes = Object.fromEntries(groups.map((group) => [group.name, shapeOf(group)]));

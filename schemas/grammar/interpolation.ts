@@ -7,8 +7,9 @@ export interface References {
   readonly mistakes: readonly { readonly message: string; readonly fix: string }[];
 }
 
-/** `groups[0].replicas[1].IP_ADDRESS` */
+/** `groups[0].replicas[1].IP_ADDRESS` of a service, `groups[0].nodes[1].IP_ADDRESS` of a task. */
 export const REPLICA_ADDRESS = /^groups\[(\d+)\]\.replicas\[(\d+)\]\.IP_ADDRESS$/;
+export const NODE_ADDRESS = /^groups\[(\d+)\]\.nodes\[(\d+)\]\.IP_ADDRESS$/;
 
 export function references(text: string): References {
   const names: string[] = [];
@@ -70,5 +71,5 @@ function* pieces(text: string): Generator<Piece> {
 }
 
 function isName(name: string): boolean {
-  return /^[A-Za-z_]\w*\.[A-Za-z_]\w*$/.test(name) || REPLICA_ADDRESS.test(name);
+  return [/^[A-Za-z_]\w*\.[A-Za-z_]\w*$/, REPLICA_ADDRESS, NODE_ADDRESS].some((form) => form.test(name));
 }

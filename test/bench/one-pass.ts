@@ -1,6 +1,5 @@
 // A process of its own that looks once at every service of a store: the real loop, pass, decision, prober and vault;
 // only the backend answers from memory. Speaks JSON: a `Job` as its argument, a `Report` on stdout.
-import { readFileSync } from 'node:fs';
 import { noBoundary } from '../../reconciler/boundary.ts';
 import { systemClock } from '../../reconciler/clock.ts';
 import { createLoop } from '../../reconciler/loop.ts';
@@ -11,6 +10,7 @@ import { openMemory } from '../../reconciler/store/memory.ts';
 import { openPglite } from '../../reconciler/store/pglite.ts';
 import { openPostgres } from '../../reconciler/store/postgres.ts';
 import type { Claim, Settlement, Store } from '../../reconciler/store/store.ts';
+import { peakMbOf } from './machine.ts';
 import { convergedState, desiredOf, fineBackend, nameOf, OWNER, PROJECT } from './services.ts';
 
 export interface Job {
@@ -116,7 +116,12 @@ async function measure(store: Store, { services, passes }: Job): Promise<Report>
   }
   real.close();
   const events = seen.reduce((sum, settlement) => sum + settlement.events.length, 0);
-  return { ...report, peakMb: peakMb(), written: seen.filter((each) => 'state' in each).length, events };
+  return {
+    ...report,
+    peakMb: peakMbOf('self') ?? 0,
+    written: seen.filter((each) => 'state' in each).length,
+    events,
+  };
 }
 
 /** Makes every key due, runs the loop until each was settled once, and gives the milliseconds from its start. */
@@ -140,7 +145,6 @@ async function over(
       return lost;
     },
   };
-  const before = process.cpuUsage();
   const started = performance.now();
   const loop = createLoop({
     store: counting,
@@ -157,7 +161,6 @@ async function over(
   loop.start();
   await all;
   const ms = performance.now() - started;
-  if (process.env.CPU) { const c = process.cpuUsage(before); console.error('cpu', (c.user / 1000).toFixed(0), (c.system / 1000).toFixed(0), 'wall', ms.toFixed(0)); }
   await loop.stop();
   return ms;
 }
@@ -193,11 +196,6 @@ function reconcileDeps(store: Store): { readonly deps: ReconcileDeps; close(): v
 const keyOf = (name: string) => `${PROJECT}/${name}`;
 
 const indexes = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
-
-function peakMb(): number {
-  const peak = /^VmHWM:\s*(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-  return Number(peak) / 1024;
-}
 
 process.stdout.write(JSON.stringify(await main(JSON.parse(process.argv[2] ?? '') as Job)));
 process.exit(0);

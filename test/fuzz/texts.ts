@@ -1,4 +1,5 @@
 // Texts that nobody would write, and texts that somebody nearly wrote.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration language look like that
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { stringify } from 'yaml';

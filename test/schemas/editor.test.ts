@@ -11,7 +11,8 @@ import { asJson } from './as-json.ts';
 const schema = editorSchema();
 const definitions = schema.$defs as { readonly [id: string]: JsonObject };
 const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true, strictRequired: false });
-const validate = ajv.compile(schema);
+ajv.addSchema(schema, 'editor');
+const validate = ajv.compile({ $ref: 'editor' });
 
 function complaints(text: string): string[] {
   if (validate(asJson(text))) return [];
@@ -56,7 +57,7 @@ describe('the schema', () => {
     const { properties = {} } = definitions[id] as { properties?: { readonly [key: string]: JsonObject } };
     for (const [key, property] of Object.entries(properties)) {
       const { examples = [], default: standard } = property as { examples?: Json[]; default?: Json };
-      const check = ajv.compile({ ...property, $defs: definitions });
+      const check = ajv.compile({ $ref: `editor#/$defs/${id}/properties/${key}` });
       for (const value of [...examples, ...(standard === undefined ? [] : [standard])]) {
         expect([key, value, check(value)]).toEqual([key, value, true]);
       }
