@@ -1,6 +1,6 @@
 // The folder where a daemon keeps what must survive it: who it is, and a place for everything else.
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../schemas/errors.ts';
 
@@ -27,7 +27,7 @@ export function openDataDir(path: string, env: NodeJS.ProcessEnv): DataDir {
     if (cause instanceof Failure) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     throw new Failure('invalid', `cannot write the data dir ${path}: ${reasonOf(code) ?? message}`, {
-      fix: 'make room or give it to this user, or choose another with --data-dir',
+      fix: 'Make room, or give it to this user, or choose another with --data-dir.',
       cause,
     });
   }
@@ -38,15 +38,22 @@ export function openDataDir(path: string, env: NodeJS.ProcessEnv): DataDir {
 function checkLayout(path: string, layout: number): void {
   if (layout === LAYOUT) return;
   throw new Failure('invalid', `the data dir ${path} has layout ${layout}; this program knows ${LAYOUT}`, {
-    fix: 'use the version of trueup that wrote it, or another --data-dir',
+    fix: 'Use the version of trueup that wrote it, or another --data-dir.',
   });
 }
 
+/** Written aside and then linked, so that a full disk leaves no empty file that would be read the next time. */
 function readOrWrite(file: string, make: () => string): string {
-  try {
-    writeFileSync(file, `${make()}\n`, { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  if (!existsSync(file)) {
+    const draft = `${file}.${randomUUID()}`;
+    try {
+      writeFileSync(draft, `${make()}\n`, { flag: 'wx', mode: 0o600 });
+      linkSync(draft, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      rmSync(draft, { force: true });
+    }
   }
   return readFileSync(file, 'utf8').trim();
 }

@@ -1,5 +1,6 @@
 // Bad days at the start: what cannot work is said in one line, with what to do, and leaves nothing behind.
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -55,6 +56,23 @@ describe('serve refuses', () => {
       code: 1,
       stderr: expect.stringContaining('a file is in the way'),
     });
+  });
+
+  test('a data dir on a full disk, and starts there once there is room', async (context) => {
+    const disk = join(home.dir, 'disk');
+    mkdirSync(disk);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'trueup-test', disk]);
+    if (mounted.status !== 0) return context.skip('only root may make a disk that is full');
+    onTestFinished(() => void spawnSync('umount', ['-l', disk]));
+    const filler = join(disk, 'filler');
+    spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=1k', 'count=128']);
+    const refused = await serve(join(disk, 'data'));
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('the disk is full');
+    rmSync(filler);
+    spawnSync('mount', ['-o', 'remount,size=512m', disk]);
+    const daemon = await startDaemon({ args: ['--repo', repo.dir], dataDir: join(disk, 'data') });
+    expect(await daemon.end('SIGINT')).toBe(0);
   });
 
   test('a data dir that it may not write', async () => {
