@@ -119,9 +119,9 @@ async function executeAll(
   for (const step of steps) {
     if (claim.lease.until - at() < EFFECT_MS) break;
     try {
-      deps.boundary(`before-${step.kind}`, claim.record.key);
+      deps.boundary(`${step.kind}:before`, claim.record.key);
       const instance = await execute(deps, claim.record.key, state, step);
-      deps.boundary(`after-${step.kind}`, claim.record.key);
+      deps.boundary(`${step.kind}:after`, claim.record.key);
       if (instance && step.kind === 'create') state = foldCreated(state, step.replica, instance);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
