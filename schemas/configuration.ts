@@ -1,6 +1,6 @@
 // One configuration file: which type it is, what it says in normal form, and everything that is wrong with it.
 import { z } from 'zod';
-import { type Field, field, readText, wrong } from './fields.ts';
+import { type Field, field, wrong } from './fields.ts';
 import { locate, type Remark, readDocument } from './findings.ts';
 import type { JsonObject } from './json.ts';
 import { devEnvironment, task } from './other-runs.ts';
@@ -10,6 +10,7 @@ import { pruneObject } from './prune.ts';
 import { NAME } from './run.ts';
 import { normalService, type Service, service } from './service.ts';
 import { type Fleet, fleet, type Gateway, gateway, type Volume, volume } from './surroundings.ts';
+import { readText } from './values.ts';
 import { fleetWarnings, gatewayWarnings, serviceWarnings, volumeWarnings } from './warnings.ts';
 import { isMapping, parseYaml, placeOf, type Yaml, type YamlDocument } from './yaml.ts';
 

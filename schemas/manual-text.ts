@@ -69,7 +69,9 @@ export const AFTERWORD = `
 | --- | --- |
 | \`env\` values | \`secrets.X\` |
 | \`registry_auth\`, and \`url\`, \`body\` and header values of \`probes\` | \`env.X\`, \`secrets.X\` |
-| \`commands\` | \`run.args\`, \`groups[i].replicas[j].IP_ADDRESS\`; \`secrets.X\` stays as it is, with a warning |
+| \`commands\` of a service | \`run.args\`, \`groups[i].replicas[j].IP_ADDRESS\`; \`secrets.X\` stays as it is, with a warning |
+| \`commands\` of a task | \`run.args\`, \`groups[i].nodes[j].IP_ADDRESS\`; \`secrets.X\` stays as it is |
+| \`domain\` of a gateway | \`run.project_name\` |
 | names of \`volumes\` | \`dstack.job_num\`, \`dstack.node_rank\` |
 
 ### YAML
@@ -90,4 +92,8 @@ other keys than those listed here are mistakes, also as holders of anchors.
 - Rate limits have different prefixes.
 - An ARM machine, and one with AMD, Intel or Tenstorrent accelerators, needs an \`image\`.
 - At most one repository.
+- A task needs \`commands\` or \`image\`; beside \`groups\` it has no \`nodes\`, \`commands\`, \`ports\` or \`entrypoint\`.
+- A fleet has either \`nodes\` or \`ssh_config\`. A volume has a \`size\` or the id of one that exists. A gateway has at most 3
+  replicas, and one with a certificate of Let's Encrypt. (Otherwise there is a warning.)
+- Retired backends (\`cudo\`, \`tensordock\`) are read with a warning. A service that names no other cannot be planned.
 `;

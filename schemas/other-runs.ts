@@ -1,22 +1,13 @@
 // `type: task` and `type: dev-environment`: read and checked like services, but not reconciled.
 import { z } from 'zod';
-import {
-  choice,
-  type Field,
-  integer,
-  matching,
-  object,
-  offDuration,
-  type Say,
-  text,
-  withRules,
-} from './fields.ts';
+import { type Field, object, type Say, withRules } from './fields.ts';
 import { taskPort } from './grammar/ports.ts';
 import { shown } from './problems.ts';
 import { runReferenceRules, taskReferenceRules } from './references.ts';
 import { DEFAULT_RESOURCES, resources } from './resources.ts';
 import { commands, GROUP_NAME, imageSourceRules, machineRules, repoRules, runShape } from './run.ts';
 import { about, named } from './spelling.ts';
+import { choice, integer, matching, offDuration, text } from './values.ts';
 
 const ports = z.array(taskPort);
 const nodeCount = integer(1, Number.MAX_SAFE_INTEGER);

@@ -2,20 +2,10 @@
 import { z } from 'zod';
 import type { RolloutPolicy } from './desired.ts';
 import type { Problem } from './errors.ts';
-import {
-  bool,
-  choice,
-  choose,
-  duration,
-  type Field,
-  integer,
-  object,
-  type Say,
-  text,
-  withRules,
-} from './fields.ts';
+import { choose, type Field, object, type Say, withRules } from './fields.ts';
 import { readDocument } from './findings.ts';
 import { inOrder } from './problems.ts';
+import { bool, choice, duration, integer, text } from './values.ts';
 import { isMapping, parseYaml } from './yaml.ts';
 
 const rolloutShape = object({

@@ -1,20 +1,10 @@
 // Probes: how it is asked whether a replica is ready.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration language look like that
 import { z } from 'zod';
-import {
-  bool,
-  choice,
-  duration,
-  type Field,
-  integer,
-  object,
-  sized,
-  textWhere,
-  withRules,
-  wrong,
-} from './fields.ts';
+import { type Field, object, withRules, wrong } from './fields.ts';
 import { shown } from './problems.ts';
 import { about, named } from './spelling.ts';
+import { bool, choice, duration, integer, sized, textWhere } from './values.ts';
 
 export const METHODS = ['get', 'post', 'put', 'delete', 'patch', 'head'] as const;
 

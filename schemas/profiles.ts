@@ -3,26 +3,14 @@
 import { z } from 'zod';
 import type { Problem } from './errors.ts';
 import {
-  bool,
-  choice,
   choose,
   describe,
-  duration,
   type Field,
   field,
-  idleDuration,
-  integer,
   isWrong,
-  number,
   object,
-  offDuration,
-  positive,
-  readDuration,
   reading,
-  readText,
   shorthand,
-  sized,
-  text,
   withRules,
   wrong,
 } from './fields.ts';
@@ -30,6 +18,20 @@ import { readDocument } from './findings.ts';
 import { cron } from './grammar/cron.ts';
 import { inOrder, shown } from './problems.ts';
 import { about, named } from './spelling.ts';
+import {
+  bool,
+  choice,
+  duration,
+  idleDuration,
+  integer,
+  number,
+  offDuration,
+  positive,
+  readDuration,
+  readText,
+  sized,
+  text,
+} from './values.ts';
 import { isMapping, parseYaml, type Yaml } from './yaml.ts';
 
 export const BACKENDS = [

@@ -1,23 +1,11 @@
 // What a machine must have: ranges, sizes, CPUs and GPUs, in short and long spelling.
 import { z } from 'zod';
-import {
-  describe,
-  type Field,
-  field,
-  integer,
-  object,
-  readNumber,
-  shorthand,
-  TEXT,
-  text,
-  type Wrong,
-  withRules,
-  wrong,
-} from './fields.ts';
+import { describe, type Field, field, object, shorthand, type Wrong, withRules, wrong } from './fields.ts';
 import { numberText } from './grammar/scalars.ts';
 import { alternatives, shown } from './problems.ts';
 import { about, named, type Spelling } from './spelling.ts';
 import { meantSize, parseSize } from './units.ts';
+import { integer, readNumber, TEXT, text } from './values.ts';
 import { isMapping, type Yaml } from './yaml.ts';
 
 /** Both ends included; an end that is not there is open. A bare value is exact: `8` is 8..8. */

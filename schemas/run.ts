@@ -1,18 +1,7 @@
 // What services, tasks and dev environments have in common.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration language look like that
 import { z } from 'zod';
-import {
-  bool,
-  describe,
-  field,
-  integer,
-  object,
-  type Say,
-  text,
-  textWhere,
-  type Wrong,
-  wrong,
-} from './fields.ts';
+import { describe, field, object, type Say, type Wrong, wrong } from './fields.ts';
 import { env } from './grammar/env.ts';
 import { fileMount, repoMount, volumeMount } from './grammar/mounts.ts';
 import { numberText } from './grammar/scalars.ts';
@@ -20,6 +9,7 @@ import { alternatives, shown } from './problems.ts';
 import { profileShape } from './profiles.ts';
 import { DEFAULT_RESOURCES, resources } from './resources.ts';
 import { about, named } from './spelling.ts';
+import { bool, integer, text, textWhere } from './values.ts';
 import type { Yaml } from './yaml.ts';
 
 export const PYTHON_VERSIONS = ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14'] as const;

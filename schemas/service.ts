@@ -1,24 +1,13 @@
 // `type: service`: what is served, how it is reached, and how many replicas of what.
 import { z } from 'zod';
 import {
-  bool,
   byTag,
-  choice,
   choose,
   describe,
-  duration,
   type Field,
-  integer,
   isWrong,
-  matching,
-  number,
   object,
-  positive,
-  readBool,
-  readText,
   shorthand,
-  text,
-  textWhere,
   type Wrong,
   withRules,
   wrong,
@@ -31,6 +20,19 @@ import { type Bounds, countRange, DEFAULT_RESOURCES, resources } from './resourc
 import { commands, GROUP_NAME, python, runShape } from './run.ts';
 import { serviceRules } from './service-rules.ts';
 import { about, named } from './spelling.ts';
+import {
+  bool,
+  choice,
+  duration,
+  integer,
+  matching,
+  number,
+  positive,
+  readBool,
+  readText,
+  text,
+  textWhere,
+} from './values.ts';
 import { isMapping } from './yaml.ts';
 
 export const DEFAULT_SCALING = { window: 60, scale_up_delay: 300, scale_down_delay: 600 } as const;

@@ -1,28 +1,13 @@
 // `type: fleet`, `volume` and `gateway`: what services depend on. Read and checked; not reconciled yet.
 import { z } from 'zod';
-import {
-  bool,
-  byTag,
-  choice,
-  choose,
-  type Field,
-  idleDuration,
-  integer,
-  object,
-  shorthand,
-  sized,
-  TEXT,
-  text,
-  textWhere,
-  withRules,
-  wrong,
-} from './fields.ts';
+import { byTag, choose, type Field, object, shorthand, withRules, wrong } from './fields.ts';
 import { isPrivateAddress, isPrivateNetwork } from './grammar/addresses.ts';
 import { env } from './grammar/env.ts';
 import { shown } from './problems.ts';
 import { BACKENDS, profileShape, tags } from './profiles.ts';
 import { resources, size } from './resources.ts';
 import { about, named } from './spelling.ts';
+import { bool, choice, idleDuration, integer, sized, TEXT, text, textWhere } from './values.ts';
 import { isMapping, type Yaml } from './yaml.ts';
 
 // Fleets

@@ -1,6 +1,7 @@
 // Cron expressions of five fields, in UTC. Weekday numbers are POSIX: 0 is Sunday.
-import { textWhere, type Wrong, wrong } from '../fields.ts';
+import { type Wrong, wrong } from '../fields.ts';
 import { shown } from '../problems.ts';
+import { textWhere } from '../values.ts';
 
 interface CronField {
   readonly name: string;

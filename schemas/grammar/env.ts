@@ -1,6 +1,7 @@
 // Environment variables, as a list of `NAME=value` and `NAME`, or as a mapping.
-import { describe, isWrong, reading, readText, type Say } from '../fields.ts';
+import { describe, isWrong, reading, type Say } from '../fields.ts';
 import { shown } from '../problems.ts';
+import { readText } from '../values.ts';
 import { isMapping, type Yaml } from '../yaml.ts';
 
 /** A name without value: the server's `secrets` must have it. */

@@ -1,5 +1,7 @@
 // `${{ namespace.name }}`: what a text refers to, and the text with values in place. `$$` stands for one `$`.
 
+import { shown } from '../problems.ts';
+
 export interface References {
   /** As written between the braces, without blanks around; in order, repeats kept. */
   readonly names: readonly string[];
@@ -18,7 +20,11 @@ export function references(text: string): References {
     if (piece.kind === 'open') mistakes.push({ message: `\`${OPEN}\` is not closed`, fix: OPEN_FIX });
     if (piece.kind !== 'reference') continue;
     if (isName(piece.name)) names.push(piece.name);
-    else mistakes.push({ message: `\`${OPEN} ${piece.name} }}\` is not a reference`, fix: NAME_FIX });
+    else
+      mistakes.push({
+        message: `${shown(`${OPEN} ${piece.name} ${CLOSE}`)} is not a reference`,
+        fix: NAME_FIX,
+      });
   }
   return { names, mistakes };
 }

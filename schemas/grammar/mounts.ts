@@ -2,22 +2,19 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration language look like that
 import { z } from 'zod';
 import {
-  bool,
-  choice,
   choose,
   describe,
   type Field,
   isWrong,
   object,
   shorthand,
-  text,
-  textWhere,
   type Wrong,
   withRules,
   wrong,
 } from '../fields.ts';
 import { shown } from '../problems.ts';
 import { about, named } from '../spelling.ts';
+import { bool, choice, text, textWhere } from '../values.ts';
 import { isMapping, type Yaml } from '../yaml.ts';
 
 export type VolumeMount =

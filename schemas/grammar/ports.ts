@@ -1,15 +1,6 @@
 // Ports: a number, `local:container`, or a mapping. Only the container's side means something to a service.
-import {
-  choose,
-  describe,
-  type Field,
-  INTEGER_TEXT,
-  integer,
-  object,
-  readInteger,
-  shorthand,
-  wrong,
-} from '../fields.ts';
+import { choose, describe, type Field, object, shorthand, wrong } from '../fields.ts';
+import { INTEGER_TEXT, integer, readInteger } from '../values.ts';
 import { isMapping, type Yaml } from '../yaml.ts';
 
 export interface PortMapping {

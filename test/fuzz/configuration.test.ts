@@ -60,8 +60,9 @@ test('the editor never complains of what is right', { timeout: PATIENCE }, () =>
       const { ok } = parseFile({ path: 'web.dstack.yml', text }, { root: null, profiles: null });
       if (!ok || validate(asJson(text))) return;
       // `priority: true` is 1 to the parser. No editor should propose it.
-      const serious = (validate.errors ?? []).filter(({ data }) => typeof data !== 'boolean');
-      expect(serious.filter(({ keyword }) => !['anyOf', 'if'].includes(keyword))).toEqual([]);
+      const errors = validate.errors ?? [];
+      if (errors.some(({ data }) => typeof data === 'boolean')) return;
+      expect(errors.map(({ instancePath, message }) => `${instancePath} ${message}`)).toEqual([]);
     }),
     { ...seeded, numRuns: Math.ceil(CASES / 3) },
   );

@@ -75,7 +75,7 @@ describe('problems', () => {
     [`${BASE}regions: [2001-01-01]`, 'regions[0]: text is expected, not a date'],
     [`${BASE}working_dir: "a\\0b"`, 'working_dir: there is a NUL character in it'],
     [`${BASE}spot_policy: spto`, 'spot_policy: `spto` is not known'],
-    [`${BASE}model: {name: x}`, 'model: `format` is missing'],
+    [`${BASE}model: {name: x}`, 'model.format: `format` is missing'],
     [`${BASE}rate_limits: [{rps: 1}, {prefix: /, rps: 2}]`, 'rate_limits[1]: `/` has two limits'],
     [`${BASE}probes: [{type: http, method: get, body: x}]`, 'probes[0].body: a `get` request has no body'],
     [`${BASE}probes: [{type: http}, {type: http}]`, 'probes[1]: this probe is there twice'],
