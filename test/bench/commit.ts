@@ -64,7 +64,7 @@ interface Stages {
 }
 
 const STAGES: readonly (readonly [keyof Stages, string])[] = [
-  ['seen', '  commit → seen, parsed and stored'],
+  ['seen', '  commit → seen, read and stored'],
   ['begun', '  → rollout begun'],
   ['started', '  → process started'],
   ['listening', '  → it listens (its own start)'],

@@ -18,10 +18,10 @@ describe('figures', () => {
     const outcome: Outcome = {
       rows: [
         {
-          what: 'what was measured, 10,000 services',
+          what: 'what was measured, 1,000 services',
           unit: 'ms',
           samples: [123_456, 99_999],
-          ratios: [28.94, 123],
+          ratios: [0.537, 0.581],
         },
         { what: 'a count', unit: '', samples: [9] },
       ],

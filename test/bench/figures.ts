@@ -2,7 +2,7 @@
 
 /** One line of a table. */
 export interface Row {
-  /** At most 34 columns. */
+  /** At most 33 columns. */
   readonly what: string;
   readonly unit: 'ms' | 'MB' | '';
   /** One for each repeat. */
@@ -68,7 +68,7 @@ function short(value: number): string {
 }
 
 function line([what, middle, spread, ratio]: Cells): string {
-  return `${what.padEnd(34)}${middle.padStart(11)}${spread.padStart(17)}  ${ratio}`.trimEnd();
+  return `${what.padEnd(33)}${middle.padStart(11)}${spread.padStart(17)}  ${ratio}`.trimEnd();
 }
 
 function wrapped(note: string): string[] {

@@ -99,7 +99,7 @@ function outcomeOf(
   const planMs = plans.map(({ ms }) => ms);
   const planMb = plans.map(({ peakMb }) => peakMb);
   const rows: Row[] = [
-    { what: `${count}: the store alone (Postgres)`, unit: 'ms', samples: floors },
+    { what: `${count}: store alone (Postgres)`, unit: 'ms', samples: floors },
     { what: '  the pass, Postgres', unit: 'ms', samples: passes, ratios: ratiosOf(passes, floors) },
     { what: '  the pass, PGlite', unit: 'ms', samples: pglite.passes },
     { what: '  the pass, in memory', unit: 'ms', samples: memory.passes },

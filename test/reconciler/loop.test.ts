@@ -1,0 +1,85 @@
+// The loop on virtual time and a store in memory.
+import { expect, test } from 'vitest';
+import { createLoop } from '../../reconciler/loop.ts';
+import { openMemory } from '../../reconciler/store/memory.ts';
+import type { Claim, Settlement } from '../../reconciler/store/store.ts';
+import { settled, virtualClock } from '../clock.ts';
+
+const START = 1_700_000_000_000;
+
+function world(pass: (claim: Claim) => Promise<Settlement>) {
+  const clock = virtualClock(START);
+  const store = openMemory({ now: () => clock.now() });
+  const loop = createLoop({
+    store,
+    clock,
+    holder: 'me',
+    machine: 'here',
+    pass,
+    onFailure: () => {},
+    onRecovery: () => {},
+  });
+  /** Moves in small steps, so that what a step starts can go on before the next. */
+  const run = async (ms: number) => {
+    for (const end = clock.now() + ms; clock.now() < end; ) {
+      await clock.moveTo(Math.min(end, clock.now() + 50));
+      await settled();
+    }
+  };
+  return { clock, store, loop, run };
+}
+
+const done = ({ lease, now }: Claim, wakeIn: number | null): Settlement => ({
+  lease,
+  wakeAt: wakeIn === null ? null : now + wakeIn,
+  events: [],
+  release: true,
+});
+
+test('a pass that takes long does not hold up the others', async () => {
+  const quick: number[] = [];
+  let isStuck = false;
+  const { store, loop, run, clock } = world(async (claim) => {
+    if (claim.record.key === 'quick') quick.push(clock.now() - START);
+    else if (isStuck) await new Promise(() => {});
+    return done(claim, claim.record.key === 'quick' ? 1_000 : null);
+  });
+  await store.ensureProject('quick');
+  await store.ensureProject('slow');
+  loop.start();
+  await run(500);
+  isStuck = true;
+  loop.wake('slow');
+  await run(3_000);
+  expect(quick.length).toBeGreaterThanOrEqual(4);
+});
+
+test('a key woken during its own pass gets another one', async () => {
+  let passes = 0;
+  const { store, loop, run } = world(async (claim) => {
+    passes += 1;
+    if (passes === 1) loop.wake(claim.record.key);
+    return done(claim, null);
+  });
+  await store.ensureProject('main');
+  loop.start();
+  await run(500);
+  expect(passes).toBe(2);
+});
+
+test('a pass that throws is tried again later, and nobody else suffers', async () => {
+  const passes: string[] = [];
+  const { store, loop, run } = world(async (claim) => {
+    passes.push(claim.record.key);
+    if (claim.record.key === 'bad') throw new Error('a bug of ours');
+    return done(claim, 1_000);
+  });
+  await store.ensureProject('bad');
+  await store.ensureProject('good');
+  loop.start();
+  await run(8_000);
+  const bad = passes.filter((key) => key === 'bad').length;
+  expect(bad).toBeGreaterThan(1);
+  expect(bad).toBeLessThan(6);
+  expect(passes.filter((key) => key === 'good').length).toBeGreaterThan(6);
+});
