@@ -2,7 +2,7 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { noBoundary } from '../../reconciler/boundary.ts';
+import { BOUNDARIES, type Boundary } from '../../reconciler/boundary.ts';
 import { createVault } from '../../reconciler/secrets.ts';
 import { openSource } from '../../reconciler/source/git.ts';
 import { openMemory } from '../../reconciler/store/memory.ts';
@@ -13,6 +13,9 @@ import type { ProjectState } from '../../schemas/project.ts';
 import { makeLink, makeRepo, type TestRepo, temporaryFolder } from '../git.ts';
 
 const KEY = Buffer.from('sixteen characters at least');
+/** Not an Error, so nothing takes it for a failure. */
+const KILLED = Symbol('killed');
+const OF_THE_SOURCE = BOUNDARIES.filter((name) => /^(source|desired)-/.test(name));
 const closers: (() => void)[] = [];
 
 afterEach(() => {
@@ -50,6 +53,8 @@ interface Watched {
   events(): Promise<string[]>;
   /** Documents of services written so far. */
   writes(): number;
+  /** The daemon dies when it comes to this place. */
+  killAt(boundary: Boundary): void;
 }
 
 async function watch(
@@ -71,6 +76,7 @@ async function watch(
     },
   };
   let daemons = 0;
+  let doom: Boundary | null = null;
   const startSync = async (key: Buffer = KEY) => {
     const source = await openSource({
       repo: repo.dir,
@@ -87,7 +93,11 @@ async function watch(
       refusal: () => null,
       pollMs: 30_000,
       random: () => 0.5,
-      boundary: noBoundary,
+      boundary(boundary) {
+        if (boundary !== doom) return;
+        doom = null;
+        throw KILLED;
+      },
     });
   };
   let sync = await startSync();
@@ -118,6 +128,8 @@ async function watch(
     pass,
     async restart(key) {
       sync = await startSync(key);
+      // As a daemon does at its start: whoever held leases for it before is dead.
+      await store.endLeases('here');
     },
     async serve(name) {
       await store.wake([`main/${name}`]);
@@ -143,6 +155,9 @@ async function watch(
         ({ service, event, reason }) => `${service} ${event}: ${reason}`,
       ),
     writes: () => writes,
+    killAt(boundary) {
+      doom = boundary;
+    },
   };
   await pass();
   return watched;
@@ -448,5 +463,28 @@ describe('a source that fails', () => {
     await world.push({ 'apps/one.dstack.yml': null });
     expect(await world.names()).toEqual(['one']);
     expect((await world.project()).sourceFailure?.message).toMatch(/there is no folder 'apps'/);
+  });
+});
+
+describe('a daemon that dies in its sync', () => {
+  test('can do so at three places', () => {
+    expect(OF_THE_SOURCE).toHaveLength(3);
+  });
+
+  test.each(OF_THE_SOURCE)('at %s loses nothing of the commit, and says it once', async (boundary) => {
+    const world = await watch({ 'one.dstack.yml': web('one'), 'two.dstack.yml': web('two', 'env: [A=1]') });
+    world.killAt(boundary);
+    const dying = world.push({
+      'one.dstack.yml': web('one', 'env: [B=1]'),
+      'two.dstack.yml': null,
+      'three.dstack.yml': web('three', 'env: [C=1]'),
+    });
+    await expect(dying).rejects.toBe(KILLED);
+    await world.restart();
+    await world.pass();
+    expect(await world.names()).toEqual(['one', 'three']);
+    expect((await world.desired('one'))?.service?.configuration).toHaveProperty('env.B');
+    const told = (await world.events()).filter((event) => event.startsWith(' commit:'));
+    expect(told).toHaveLength(2);
   });
 });
