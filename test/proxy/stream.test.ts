@@ -109,6 +109,7 @@ describe('streams', () => {
     stream.pause();
     const settled = await eventually('the replica is held back', async () => {
       const before = written;
+      // The sample's width: that nothing more was written can only be seen over some time.
       await new Promise((resolve) => setTimeout(resolve, 300));
       return written === before ? before : null;
     });
@@ -139,6 +140,7 @@ describe('streams', () => {
     fill();
     const settled = await eventually('the caller is held back', async () => {
       const before = written;
+      // The sample's width: that nothing more was written can only be seen over some time.
       await new Promise((resolve) => setTimeout(resolve, 300));
       return written === before ? before : null;
     });

@@ -326,7 +326,7 @@ describe('streams', () => {
 });
 
 // A terminal of its own; `script` is part of util-linux.
-describe.skipIf(!existsSync('/usr/bin/script'))('in a terminal', () => {
+describe.skipIf(!existsSync('/usr/bin/script'))('in a terminal (skipped without script)', () => {
   test('--watch redraws in place and gives the cursor back on Ctrl-C', async () => {
     const command = `exec ${process.execPath} ${CLI} status --watch`;
     const env = { PATH: process.env.PATH, TERM: 'xterm', TRUEUP_URL: world.url, TRUEUP_TOKEN: TOKENS.read };
