@@ -1,6 +1,6 @@
 // Answers "what would change": for the newest commit, or for files that are no commit yet. Executes nothing.
 import { posix } from 'node:path';
-import type { Plan } from '../schemas/api.ts';
+import type { Plan } from '../schemas/plan.ts';
 import type { DesiredRecord, DesiredService, Placement } from '../schemas/desired.ts';
 import { canonical } from '../schemas/json.ts';
 import type { Offer } from '../schemas/offer.ts';

@@ -1,21 +1,10 @@
 // What the daemon's HTTP API and the CLI's `--json` say. One place for both: the daemon builds these values,
 // clients parse them. Members may be added, never renamed; instants are ISO 8601 by the store's clock, prices USD per hour.
 import { z } from 'zod';
+import { planSchema, problemSchema } from './plan.ts';
 
 const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();
 const instant = z.iso.datetime();
-
-const problemFields = {
-  line: z.int(),
-  column: z.int(),
-  path: z.string(),
-  message: z.string(),
-  fix: z.string(),
-  severity: z.enum(['error', 'warning']),
-};
-
-/** `Problem` of `errors.ts`, as it travels. */
-export const problemSchema = z.object({ file: z.string(), ...problemFields });
 
 export const validateReportSchema = z.object({
   files: list(
@@ -24,7 +13,7 @@ export const validateReportSchema = z.object({
       type: z.string().nullable(),
       ok: z.boolean(),
       configuration: z.record(z.string(), z.json()).optional(),
-      problems: list(z.object(problemFields)),
+      problems: list(problemSchema.omit({ file: true })),
     }),
   ),
 });
@@ -150,73 +139,13 @@ export const whySchema = z.object({
 });
 export type Why = z.infer<typeof whySchema>;
 
-export const effectSchema = z.enum(['route', 'scale', 'placement', 'replace']);
-export type Effect = z.infer<typeof effectSchema>;
-
-export const offerSchema = z.object({
-  backend: z.string(),
-  region: z.string(),
-  instance: z.string(),
-  resources: z.object({
-    cpus: z.number(),
-    arch: z.enum(['x86', 'arm']),
-    memoryGib: z.number(),
-    diskGib: z.number(),
-    gpus: list(z.object({ name: z.string(), vendor: z.string(), memoryGib: z.number() })),
-  }),
-  spot: z.boolean(),
-  price: z.number(),
-  availability: z.enum(['unknown', 'available', 'idle', 'busy', 'no-quota', 'not-available']),
-});
-
-/** One RFC 6902 operation. */
-export const patchOperationSchema = z.object({
-  op: z.enum(['add', 'remove', 'replace', 'move', 'copy', 'test']),
-  path: z.string(),
-  from: z.string().optional(),
-  value: z.json().optional(),
-});
-export type PatchOperation = z.infer<typeof patchOperationSchema>;
-
-export const changeSchema = z.object({
-  service: z.string(),
-  change: z.enum(['create', 'update', 'delete', 'rename', 'keep']),
-  /** Only of a rename: the name it had. */
-  from: z.string().optional(),
-  how: list(effectSchema),
-  reason: z.string(),
-  /** What changes in the configuration, deployed -> desired. */
-  patch: list(patchOperationSchema),
-  groups: list(
-    z.object({
-      name: z.string(),
-      /** The cheapest few. */
-      offers: list(offerSchema),
-      totalOffers: z.int(),
-      /** Of the group at its lowest count, by the cheapest offer. */
-      price: z.number(),
-    }),
-  ),
-});
-export type Change = z.infer<typeof changeSchema>;
-
-export const planSchema = z.object({
-  /** What is planned; null for files of a working folder. */
-  commit: z.string().nullable(),
-  /** The commit in force; null when there is none. */
-  base: z.string().nullable(),
-  id: z.string().optional(),
-  changes: list(changeSchema),
-  price: z.object({ now: z.number(), steady: z.number(), peak: z.number() }),
-  /** Names of services that would be removed. */
-  deletions: list(z.string()),
-  problems: list(problemSchema),
-});
-export type Plan = z.infer<typeof planSchema>;
-
 /** The body of `POST /plan`: the files of a folder, paths relative to it. */
 export const planRequestSchema = z.object({
   files: z.array(z.object({ path: z.string().min(1).max(4096), text: z.string() })).max(10_000),
+  /** Path (from the root of the repository) -> git's name (object id) of what it holds: of everything `files:` and `repos:` mount. */
+  objects: z.record(z.string(), z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)).optional(),
+  /** Keep the plan, so that an apply can name it. Needs the `plan` right. */
+  keep: z.boolean().optional(),
 });
 export type PlanRequest = z.infer<typeof planRequestSchema>;
 
@@ -240,6 +169,45 @@ export const logLineSchema = z.object({
   text: z.string(),
 });
 export type LogLineView = z.infer<typeof logLineSchema>;
+
+/** The body of `POST /applies`: approves a commit as a plan showed it. */
+export const applyRequestSchema = z.object({
+  commit: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
+  /** The id of a kept plan. */
+  plan: z.string().min(1).max(64),
+  /** How much dearer than the plan (steady, USD per hour) it may have become, as a fraction; default 0.05. */
+  tolerance: z.number().min(0).max(10).optional(),
+});
+export type ApplyRequest = z.infer<typeof applyRequestSchema>;
+
+/** Why an apply was refused. stale: it would do something else than the plan says. */
+export const refusalSchema = z.enum([
+  'not-gated',
+  'unknown-commit',
+  'not-newest',
+  'unknown-plan',
+  'expired',
+  'stale',
+  'dearer',
+  'over-budget',
+  'problems',
+]);
+
+/** The answer of `POST /applies`: 202 accepted, 409 refused. */
+export const applyAnswerSchema = z.object({
+  accepted: z.boolean(),
+  commit: z.string(),
+  /** Absent when accepted. */
+  refusal: refusalSchema.optional(),
+  /** In one sentence. */
+  detail: z.string(),
+  fix: z.string().optional(),
+  /** What differs from the plan that was approved; empty when nothing does. */
+  difference: list(z.object({ service: z.string(), was: z.string(), is: z.string() })),
+  /** As it would be now. */
+  plan: planSchema.optional(),
+});
+export type ApplyAnswer = z.infer<typeof applyAnswerSchema>;
 
 /** Every answer that is not 2xx. */
 export const apiErrorSchema = z.object({

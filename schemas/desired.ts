@@ -187,4 +187,21 @@ export interface DesiredRecord {
   readonly removed: boolean;
   /** What is wrong with the newest version of its file; the last good spec stays in force. */
   readonly problems: readonly Problem[];
+  /** A newer version that may not be applied yet; until then what stands above is in force. Absent: none. */
+  readonly pending?: Pending;
+  /** `suspend` of `trueup.yml` holds it: nothing is rolled out; what runs goes on. Absent: no. */
+  readonly suspended?: boolean;
+}
+
+/** Why a change that a commit asks for is not in force yet. */
+export interface Pending {
+  readonly reason: 'approval' | 'window' | 'budget' | 'deletion-budget';
+  /** The commit that asks for it, and the revision it asks for; null: its removal. */
+  readonly commit: string;
+  readonly revision: string | null;
+  /** Epoch ms. */
+  readonly since: number;
+  /** Epoch ms; null: only a commit or a person ends it. */
+  readonly until: number | null;
+  readonly detail: string;
 }

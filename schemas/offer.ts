@@ -1,4 +1,5 @@
 // Offers: what a backend would sell now. A hint; the proof is the instance.
+import type { Exclusion } from './plan.ts';
 
 export interface Gpu {
   readonly name: string;
@@ -26,4 +27,16 @@ export interface Offer {
   /** USD per hour. */
   readonly price: number;
   readonly availability: Availability;
+}
+
+/** What all backends of a project say to one placement. */
+export interface Market {
+  /** Cheapest first (idle ones before all), in a total order; perhaps only the first of them. */
+  readonly offers: readonly Offer[];
+  /** All that match. */
+  readonly total: number;
+  /** Which requirement alone keeps out how many more, nearest miss first. */
+  readonly excluded: readonly Exclusion[];
+  /** Backends that could not be asked, or did not answer in time. */
+  readonly failures: readonly { readonly backend: string; readonly message: string }[];
 }

@@ -159,6 +159,11 @@ export type WaitingReason =
   | 'cannot-surge'
   | 'quarantine'
   | 'problem'
+  | 'approval'
+  | 'window'
+  | 'budget'
+  | 'deletion-budget'
+  | 'suspended'
   | 'backend'
   | 'hold';
 

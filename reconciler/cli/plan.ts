@@ -1,6 +1,6 @@
 // `trueup plan`: what the newest commit, or a working folder before it is one, would change. Executes nothing.
 import { randomBytes } from 'node:crypto';
-import { type Plan, planSchema } from '../../schemas/api.ts';
+import { type Plan, planSchema } from '../../schemas/plan.ts';
 import { planOf } from '../plan/diff.ts';
 import { createVault } from '../secrets.ts';
 import { planBlocks } from '../view/plan.ts';

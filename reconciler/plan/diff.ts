@@ -1,11 +1,11 @@
 // What a commit would change, service by service: what that does to replicas and what it costs.
 // Compares masked, sparse configurations and shapes; never looks at running processes.
 import jsonpatch from 'fast-json-patch';
-import type { Change, PatchOperation, Plan } from '../../schemas/api.ts';
 import type { GroupSpec } from '../../schemas/desired.ts';
 import type { Problem } from '../../schemas/errors.ts';
 import { canonical, type JsonObject } from '../../schemas/json.ts';
 import type { Offer } from '../../schemas/offer.ts';
+import type { Change, PatchOperation, Plan } from '../../schemas/plan.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
 import { targetOf } from './deployments.ts';
 import { differenceOf, type Wanted } from './fields.ts';

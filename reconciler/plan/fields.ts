@@ -1,8 +1,9 @@
 // Which fields of a service differ, what each does to its replicas, and how that is said in one sentence.
-import type { Effect } from '../../schemas/api.ts';
+
 import type { DesiredService, FileMount, GroupSpec, ServiceSpec } from '../../schemas/desired.ts';
 import { fieldEffect } from '../../schemas/identity.ts';
 import { canonical, type Json, type JsonObject } from '../../schemas/json.ts';
+import type { Effect } from '../../schemas/plan.ts';
 import type { Deployment } from '../../schemas/rollout.ts';
 
 /** What a diff reads of a desired service. */

@@ -1,5 +1,6 @@
 // Text with a tone, not yet colour or HTML: what the CLI and the page are made of.
-import type { Plan, ServiceView } from '../../schemas/api.ts';
+import type { ServiceView } from '../../schemas/api.ts';
+import type { Plan } from '../../schemas/plan.ts';
 
 export type Tone = 'plain' | 'strong' | 'dim' | 'good' | 'warn' | 'bad';
 

@@ -1,5 +1,5 @@
 // A plan in words: each change, what it does, what it costs.
-import type { Change, Plan } from '../../schemas/api.ts';
+import type { Change, Plan } from '../../schemas/plan.ts';
 import {
   BLANK,
   type Block,

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import {
   eventSchema,
   logLineSchema,
-  planSchema,
   type Status,
   serviceViewSchema,
   statusSchema,
   whySchema,
 } from '../../schemas/api.ts';
+import { planSchema } from '../../schemas/plan.ts';
 import type { TestRepo } from '../git.ts';
 import { type Answer, ask } from './ask.ts';
 import { type CommandResult, type Daemon, startDaemon } from './daemon.ts';

@@ -2,7 +2,7 @@
 import jsonpatch from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
 import { diffService, planOf } from '../../reconciler/plan/diff.ts';
-import { planSchema } from '../../schemas/api.ts';
+import { planSchema } from '../../schemas/plan.ts';
 import { deployment, group, LOCAL, replica, service, state } from './samples.ts';
 
 const before = service('web');

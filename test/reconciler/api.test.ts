@@ -1,7 +1,8 @@
 // The HTTP API over a real socket: who may ask what, what is answered, and streams that go on.
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { planSchema, statusSchema, whySchema } from '../../schemas/api.ts';
+import { statusSchema, whySchema } from '../../schemas/api.ts';
+import { planSchema } from '../../schemas/plan.ts';
 import { replica, service, state } from '../plan/samples.ts';
 import { COMMIT, startWorld, TOKENS, type World } from './api-server.ts';
 
