@@ -101,7 +101,14 @@ function paintAll(cells: readonly Cell[], screen: Screen): string {
 }
 
 function blockLines(block: Block, screen: Screen): string[] {
-  return block.kind === 'table' ? tableLines(block, screen) : wrapped(block, screen);
+  switch (block.kind) {
+    case 'table':
+      return tableLines(block, screen);
+    case 'drawing':
+      return [block.cells.map((cell) => paint(cell, screen)).join('')];
+    case 'line':
+      return wrapped(block, screen);
+  }
 }
 
 function wrapped({ cells, indent, hang }: Line, screen: Screen): string[] {
@@ -136,15 +143,20 @@ const LEAST = 8;
 function tableLines(table: Table, screen: Screen): string[] {
   const head = table.head.map((text): Cell => ({ text, tone: 'dim' }));
   const rows: Row[] = [{ cells: head }, ...table.rows];
-  const widths = columnWidths(rows, table.shrink, screen.width);
+  const { shrink, indent = 0 } = table;
+  const margin = ' '.repeat(indent);
+  const widths = columnWidths(rows, shrink, screen.width - indent);
   return rows.flatMap(({ cells, note }) => {
     const last = cells.findLastIndex(({ text }) => text !== '');
     const line = cells
       .slice(0, last + 1)
       .map((cell, index) => padded(cell, widths[index] ?? 0, index === last, screen));
-    if (!note) return [line.join(' '.repeat(GAP))];
-    const remark = cutOff(visible(note.text), screen.width - GAP);
-    return [line.join(' '.repeat(GAP)), ' '.repeat(GAP) + paint({ ...note, text: remark }, screen)];
+    if (!note) return [margin + line.join(' '.repeat(GAP))];
+    const remark = cutOff(visible(note.text), screen.width - indent - GAP);
+    return [
+      margin + line.join(' '.repeat(GAP)),
+      margin + ' '.repeat(GAP) + paint({ ...note, text: remark }, screen),
+    ];
   });
 }
 

@@ -1,0 +1,90 @@
+// What a placement could be bought for: by a price list, by backends that are asked now, and by both put together.
+import type { Placement, ProcessSpec } from '../../schemas/desired.ts';
+import { asFailure } from '../../schemas/errors.ts';
+import type { Market, Offer } from '../../schemas/offer.ts';
+import type { Backend } from '../backend.ts';
+import type { Catalog } from './index.ts';
+import { queryOf } from './query.ts';
+
+/** What a price list says, its first `limit` offers. Nothing of it is known to be for sale. */
+export function marketOf(
+  catalog: Catalog,
+  placement: Placement,
+  process: Pick<ProcessSpec, 'image' | 'docker'> | undefined,
+  limit: number,
+): Market {
+  const query = queryOf(placement, process);
+  return { ...catalog.query(query, { limit }), excluded: catalog.explain(query), failures: [] };
+}
+
+/** Longer than a healthy cloud takes, shorter than a reader's patience. */
+const PATIENCE_MS = 5000;
+
+/** What backends say now. One that fails, or has not answered in `patienceMs`, is named and left out. */
+export async function askMarket(
+  backends: Iterable<Pick<Backend, 'name' | 'offers'>>,
+  placement: Placement,
+  patienceMs = PATIENCE_MS,
+): Promise<Market> {
+  const answers = await Promise.all([...backends].map((backend) => ask(backend, placement, patienceMs)));
+  const offers = answers.flatMap((answer) => answer.offers ?? []).toSorted(compareOffers);
+  const failures = answers.flatMap(({ failure }) => failure ?? []);
+  return { offers, total: offers.length, excluded: [], failures };
+}
+
+/**
+ * What is known live of a thing takes the place of what the list says of it. `total` is exact where the market holds all
+ * its offers; offers that it was cut off before are counted twice.
+ */
+export function overlay(live: readonly Offer[], market: Market): Market {
+  const known = new Map(live.map((offer) => [keyOf(offer), offer]));
+  const listed = new Set(market.offers.map(keyOf));
+  const added = live.filter((offer) => !listed.has(keyOf(offer)));
+  const offers = [...market.offers.map((offer) => known.get(keyOf(offer)) ?? offer), ...added];
+  return { ...market, offers: offers.toSorted(compareOffers), total: market.total + added.length };
+}
+
+/** What is idle costs nothing more; then the cheapest. Total, for offers of different things. */
+export function compareOffers(a: Offer, b: Offer): number {
+  return (
+    Number(b.availability === 'idle') - Number(a.availability === 'idle') ||
+    a.price - b.price ||
+    compare(a.backend, b.backend) ||
+    compare(a.region, b.region) ||
+    compare(a.instance, b.instance) ||
+    Number(a.spot) - Number(b.spot)
+  );
+}
+
+// Private
+
+interface Answer {
+  readonly offers?: readonly Offer[];
+  readonly failure?: Market['failures'][number];
+}
+
+async function ask(
+  backend: Pick<Backend, 'name' | 'offers'>,
+  placement: Placement,
+  patienceMs: number,
+): Promise<Answer> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const message = `it did not say within ${patienceMs / 1000} s what it sells`;
+  const timer = setTimeout(() => reject(new Error(message)), patienceMs);
+  try {
+    return { offers: await Promise.race([backend.offers(placement), late]) };
+  } catch (error) {
+    return { failure: { backend: backend.name, message: asFailure(error).message } };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** GPUs are part of it: `gcp` sells one machine type with several. */
+function keyOf({ backend, region, instance, spot, resources: { gpus } }: Offer): string {
+  return JSON.stringify([backend, region, instance, spot, gpus.length, gpus[0]?.name]).toLowerCase();
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,178 @@
+// What offers are wanted for: the replica groups of a file, or flags that say what such a file would say, or both. Flags
+// are read as the file that they stand for, so that their grammar and their mistakes are those of the language.
+import { type Query, queryOf } from '../../backends/catalog/query.ts';
+import type { GroupSpec, Placement, ProcessSpec, Range, ServiceSpec } from '../../schemas/desired.ts';
+import { parseProfiles } from '../../schemas/profiles.ts';
+import { type ParsedFile, parseFile } from '../source/parse.ts';
+import { excerptBlocks } from './excerpt.ts';
+import { CommandFailure } from './failure.ts';
+import { readTree } from './folder.ts';
+import { render, screenOf } from './screen.ts';
+import type { Session } from './session.ts';
+
+export interface OfferFlags {
+  readonly file?: string;
+  readonly gpu?: string;
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly disk?: string;
+  readonly spot?: Placement['spotPolicy'];
+  readonly maxPrice?: string;
+  readonly backend?: readonly string[];
+  readonly region?: readonly string[];
+}
+
+/** What one replica needs. */
+export interface Wish {
+  /** `0` where there are no groups. */
+  readonly group: string;
+  /** Of what; '' of nothing that has a name. */
+  readonly title: string;
+  readonly placement: Placement;
+  /** Known only of a file. */
+  readonly process: ProcessSpec | undefined;
+  /** The placement in short, as a file would say it. */
+  readonly text: string;
+}
+
+/** Never empty. Throws when the file or a flag is wrong. */
+export function wishesOf(session: Session, flags: OfferFlags): Wish[] {
+  const asked = placementOf(flags);
+  if (flags.file === undefined) return [wishOf('0', '', asked, undefined)];
+  const { name, groups } = serviceOf(session, flags.file);
+  return groups.map((group) => {
+    const title = groups.length > 1 ? `${name} / ${group.name}` : name;
+    return wishOf(group.name, title, overridden(group.placement, flags, asked), group.process);
+  });
+}
+
+// Private
+
+function wishOf(
+  group: string,
+  title: string,
+  placement: Placement,
+  process: GroupSpec['process'] | undefined,
+): Wish {
+  return { group, title, placement, process, text: wishText(queryOf(placement, process)) };
+}
+
+// Private: flags
+
+/** From where a mistake is in the file that was never written to the flag that said it. */
+const FLAGS: readonly (readonly [path: RegExp, flag: string])[] = [
+  [/^resources\.(gpu|cpu|memory|disk)\b/, '--$1'],
+  [/^spot_policy\b/, '--spot'],
+  [/^max_price\b/, '--max-price'],
+  [/^backends\b/, '--backend'],
+  [/^regions\b/, '--region'],
+];
+
+function placementOf(flags: OfferFlags): Placement {
+  const { gpu, cpu, memory, disk, spot, maxPrice, backend, region } = flags;
+  const file = {
+    type: 'service',
+    port: 80,
+    // With one of its own it may be asked for any machine.
+    image: 'any',
+    resources: { gpu, cpu, memory, disk },
+    spot_policy: spot,
+    max_price: maxPrice,
+    backends: backend,
+    regions: region,
+  };
+  const parsed = parseFile(
+    { path: 'offers.dstack.yml', text: JSON.stringify(file) },
+    { root: '', profiles: null },
+  );
+  const placement = parsed.spec?.groups[0]?.placement;
+  if (placement) return placement;
+  throw new CommandFailure(mistakesIn(parsed), 'See `trueup offers --help`.');
+}
+
+function mistakesIn({ problems }: ParsedFile): string {
+  const mistakes = problems.filter(({ severity }) => severity === 'error');
+  return mistakes.map(({ path, message, fix }) => `${flagAt(path)}: ${message}. ${fix}`).join('\n');
+}
+
+function flagAt(path: string): string {
+  const [pattern, flag] = FLAGS.find(([each]) => each.test(path)) ?? [];
+  return pattern && flag ? (pattern.exec(path)?.[0].replace(pattern, flag) ?? path) : path;
+}
+
+/** A flag that says a default means it; a missing one means what the file says. */
+function overridden(base: Placement, flags: OfferFlags, asked: Placement): Placement {
+  const { requirement } = asked;
+  return {
+    ...base,
+    requirement: {
+      cpu: flags.cpu === undefined ? base.requirement.cpu : requirement.cpu,
+      memoryGib: flags.memory === undefined ? base.requirement.memoryGib : requirement.memoryGib,
+      diskGib: flags.disk === undefined ? base.requirement.diskGib : requirement.diskGib,
+      gpu: flags.gpu === undefined ? base.requirement.gpu : requirement.gpu,
+    },
+    spotPolicy: flags.spot === undefined ? base.spotPolicy : asked.spotPolicy,
+    maxPrice: flags.maxPrice === undefined ? base.maxPrice : asked.maxPrice,
+    backends: flags.backend === undefined ? base.backends : asked.backends,
+    regions: flags.region === undefined ? base.regions : asked.regions,
+  };
+}
+
+// Private: the file
+
+function serviceOf(session: Session, path: string): ServiceSpec {
+  const tree = readTree(path, session.cwd);
+  const [file] = tree.files;
+  if (!tree.isAlone || !file) {
+    throw new CommandFailure(`${path} is a folder`, 'Name one configuration file with -f.');
+  }
+  const { profiles } = parseProfiles(tree.profiles);
+  const parsed = parseFile(file, { root: null, profiles });
+  if (parsed.spec !== null) return parsed.spec;
+  if (parsed.ok) throw new CommandFailure(`${path} is a ${parsed.type}`, 'Offers are shown for services.');
+  showProblems(session, path, file.text, parsed);
+  throw new CommandFailure(`${path} is not valid`, '', 1);
+}
+
+function showProblems({ env, note }: Session, path: string, text: string, { problems }: ParsedFile): void {
+  const screen = screenOf(process.stderr, env);
+  const blocks = problems.flatMap((problem) => excerptBlocks(path, text, problem, screen.width));
+  note(render(blocks, screen).trimEnd());
+}
+
+// Private: in words
+
+function wishText(query: Query): string {
+  const { cpu, arch, memoryGib, diskGib, spot, maxPrice, backends, regions } = query;
+  const parts = [
+    `cpu ${arch ? `${arch}:` : ''}${rangeText(cpu)}`,
+    `memory ${rangeText(memoryGib, 'GB')}`,
+    `disk ${rangeText(diskGib, 'GB')}`,
+    gpuWish(query),
+    spot === 'auto' ? 'spot or on-demand' : spot,
+    ...(maxPrice === null ? [] : [`at most $${maxPrice}/h`]),
+    ...(backends === null ? [] : [backends.join(' or ')]),
+    ...(regions === null ? [] : [`in ${regions.join(' or ')}`]),
+  ];
+  return parts.filter(Boolean).join(' · ');
+}
+
+function gpuWish({ gpu }: Query): string {
+  const { names, vendor, memoryGib, count, totalMemoryGib, computeCapability } = gpu;
+  const isAny = names.length === 0 && memoryGib === null && totalMemoryGib === null;
+  if (isAny && count.min === 0 && count.max === null) return '';
+  if (count.max === 0) return 'no gpu';
+  const parts = [
+    names.join(',') || (vendor ?? ''),
+    memoryGib === null ? '' : rangeText(memoryGib, 'GB'),
+    rangeText(count),
+  ];
+  const total = totalMemoryGib === null ? '' : ` (${rangeText(totalMemoryGib, 'GB')} in all)`;
+  const least = computeCapability === null ? '' : ` (compute capability ${computeCapability})`;
+  return `gpu ${parts.filter(Boolean).join(':')}${total}${least}`;
+}
+
+function rangeText({ min, max }: Range, unit = ''): string {
+  if (min === max) return `${min}${unit}`;
+  return `${min}${unit}..${max === null ? '' : `${max}${unit}`}`;
+}

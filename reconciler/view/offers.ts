@@ -1,0 +1,190 @@
+// Offers in words: what there is to choose from, what it costs, how old the prices are; or why there is nothing.
+import type { Market, Offer } from '../../schemas/offer.ts';
+import { type Exclusion, HOURS_PER_MONTH, type Plan } from '../../schemas/plan.ts';
+import { BLANK, type Block, type Cell, dim, line, plain, type Row, strong, type Table } from './cells.ts';
+
+export interface OffersView {
+  readonly groups: readonly {
+    /** '' where there is only one and nobody named it. */
+    readonly name: string;
+    /** What is looked for. */
+    readonly wish: string;
+    readonly market: Market;
+  }[];
+  /** Lines shown of each group. */
+  readonly most: number;
+  readonly prices: Plan['prices'];
+  /** From when each backend's prices are, where that is known. */
+  readonly ages: ReadonlyMap<string, string>;
+}
+
+/** `width`: what does not fit is left out if it can be told from the rest, else shortened. */
+export function offersBlocks({ groups, most, prices, ages }: OffersView, width: number): Block[] {
+  const tables = groups.map(({ name, wish, market }) => ({
+    name,
+    wish,
+    market,
+    lines: linesOf(market, most),
+  }));
+  const shown = new Set(tables.flatMap(({ lines }) => lines.map(({ backend }) => backend)));
+  return [
+    ...tables.flatMap((table) => [...groupBlocks(table, width), BLANK]),
+    line(0, dim(pricesText(prices))),
+    ...(shown.size > 0 && ages.size > 0 ? [line(0, dim(agesText([...shown], ages)))] : []),
+  ];
+}
+
+// Private
+
+/** The same thing at the same price, in the cheapest place of several. */
+interface OfferLine extends Offer {
+  readonly places: number;
+}
+
+function linesOf({ offers }: Market, most: number): OfferLine[] {
+  const same = Map.groupBy(offers, (offer) => JSON.stringify({ ...offer, region: '' }));
+  const lines = [...same.values()].slice(0, most);
+  return lines.flatMap(([first, ...others]) => (first ? [{ ...first, places: 1 + others.length }] : []));
+}
+
+type GroupTable = OffersView['groups'][number] & { readonly lines: readonly OfferLine[] };
+
+function groupBlocks({ name, wish, market, lines }: GroupTable, width: number): Block[] {
+  const head = [...(name === '' ? [] : [line(0, strong(name))]), line(0, dim(wish))];
+  if (market.total === 0) return [...head, BLANK, ...noneBlocks(market)];
+  return [...head, BLANK, tableOf(lines, width), ...moreBlocks(market.total, lines)];
+}
+
+function moreBlocks(total: number, lines: readonly OfferLine[]): Block[] {
+  const shown = lines.reduce((sum, { places }) => sum + places, 0);
+  return shown < total ? [line(0, plain('…'), dim(`${grouped(shown)} of ${grouped(total)} offers`))] : [];
+}
+
+function noneBlocks({ excluded, failures }: Market): Block[] {
+  return [
+    line(0, { text: 'No offer matches.', tone: 'bad' }),
+    ...excluded.map((exclusion) => line(2, plain(exclusionText(exclusion)))),
+    ...failures.map(({ backend, message }) => line(2, plain(`${backend}: ${message}`))),
+  ];
+}
+
+/** ``3 offers need `max_price` ≥ 2.10``. */
+function exclusionText({ requirement, rows, nearest }: Exclusion): string {
+  const [offers, need] = rows === 1 ? ['offer', 'needs'] : ['offers', 'need'];
+  const count = `${grouped(rows)} ${offers}`;
+  const names = requirement.split(' + ').map((name) => `\`${name}\``);
+  if (nearest === '') return `${count} ${need} other ${names.join(' and ')}`;
+  return `${count} ${need} ${nearest.startsWith('`') ? nearest : `${names.join(' and ')} ${nearest}`}`;
+}
+
+// Private: the table
+
+interface Column {
+  readonly head: string;
+  readonly cell: (line: OfferLine) => Cell;
+  readonly isNumber?: true;
+  readonly mayShrink?: true;
+}
+
+function tableOf(lines: readonly OfferLine[], width: number): Table {
+  const all = columnsOf(lines);
+  const fits = naturalWidth(all, lines) <= width;
+  const columns = fits ? all : all.filter((column) => column.head !== PER_MONTH);
+  const widths = columns.map((column) => widthOf(column, lines));
+  const aligned = (index: number, text: string) =>
+    columns[index]?.isNumber ? text.padStart(widths[index] ?? 0) : text;
+  return {
+    kind: 'table',
+    head: columns.map(({ head }, index) => aligned(index, head)),
+    rows: lines.map((item): Row => {
+      const cells = columns.map(({ cell }) => cell(item));
+      return { cells: cells.map(({ text, tone }, index) => ({ text: aligned(index, text), tone })) };
+    }),
+    // The further right the longer its texts, and the less is lost of them.
+    shrink: columns.flatMap(({ mayShrink }, index) => (mayShrink ? [index] : [])).reverse(),
+  };
+}
+
+const PER_MONTH = '$/MONTH';
+
+/** Only those that tell the offers apart from nothing. */
+function columnsOf(lines: readonly OfferLine[]): Column[] {
+  const hasGpus = lines.some(({ resources }) => resources.gpus.length > 0);
+  const hasSpot = lines.some(({ spot }) => spot);
+  const decimals = decimalsOf(lines.map(({ price }) => price));
+  return [
+    { head: 'WHERE', cell: (item) => plain(placeText(item)), mayShrink: true },
+    { head: 'INSTANCE', cell: ({ instance }) => plain(instance), mayShrink: true },
+    { head: 'CPU', cell: ({ resources }) => plain(cpuText(resources)), isNumber: true },
+    { head: 'MEMORY', cell: ({ resources }) => plain(sizeText(resources.memoryGib)), isNumber: true },
+    ...(hasGpus ? [{ head: 'GPU', cell: ({ resources }: OfferLine) => plain(gpuText(resources)) }] : []),
+    { head: '$/HOUR', cell: ({ price }) => strong(price.toFixed(decimals)), isNumber: true },
+    { head: PER_MONTH, cell: ({ price }) => dim(grouped(price * HOURS_PER_MONTH)), isNumber: true },
+    ...(hasSpot ? [{ head: '', cell: spotCell }] : []),
+  ];
+}
+
+function spotCell({ spot }: Offer): Cell {
+  return { text: spot ? 'spot' : '', tone: 'warn' };
+}
+
+/** `aws us-east-1 +2`: and two more regions. */
+function placeText({ backend, region, places }: OfferLine): string {
+  return [backend, region, ...(places > 1 ? [`+${places - 1}`] : [])].join(' ');
+}
+
+const GAP = 2;
+
+function naturalWidth(columns: readonly Column[], lines: readonly OfferLine[]): number {
+  return columns.reduce((sum, column) => sum + widthOf(column, lines), GAP * (columns.length - 1));
+}
+
+function widthOf({ head, cell }: Column, lines: readonly OfferLine[]): number {
+  return Math.max(head.length, ...lines.map((item) => cell(item).text.length));
+}
+
+/** As a file would say it: `H100:80GB:8`. */
+function gpuText({ gpus }: Offer['resources']): string {
+  const [gpu] = gpus;
+  if (!gpu) return '';
+  return [gpu.name, ...(gpu.memoryGib > 0 ? [sizeText(gpu.memoryGib)] : []), gpus.length].join(':');
+}
+
+function cpuText({ cpus, arch }: Offer['resources']): string {
+  return arch === 'arm' ? `arm:${cpus}` : String(cpus);
+}
+
+/** No more digits than mean something: 22.35 of a card that is sold as 24 is no better known than 22.4. */
+function sizeText(gib: number): string {
+  return `${gib < 100 ? Math.round(gib * 10) / 10 : Math.round(gib)}GB`;
+}
+
+/** From 2 to 4: what the prices need, and what still matters beside the lowest of them. */
+function decimalsOf(prices: readonly number[]): number {
+  const lowest = Math.min(...prices);
+  const most = lowest < 1 ? 4 : lowest < 10 ? 3 : 2;
+  const isEnough = (digits: number) =>
+    prices.every((price) => Number(price.toFixed(digits)) === Number(price.toFixed(most)));
+  return [2, 3].find((digits) => digits < most && isEnough(digits)) ?? most;
+}
+
+function grouped(number: number): string {
+  return Math.round(number).toLocaleString('en-US');
+}
+
+// Private: prices
+
+function pricesText({ source, date }: Plan['prices']): string {
+  switch (source) {
+    case 'live':
+      return 'Prices as the backends say now.';
+    case 'catalog':
+      return date === null ? 'Prices of the lists given, not live.' : `Prices of ${date}, not live.`;
+    case 'snapshot':
+      return `Prices of ${date} or earlier, brought along with trueup: not live.`;
+  }
+}
+
+function agesText(backends: readonly string[], ages: ReadonlyMap<string, string>): string {
+  return `By backend: ${backends.map((backend) => `${backend} ${ages.get(backend) ?? 'unknown'}`).join(' · ')}`;
+}
