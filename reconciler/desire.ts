@@ -2,7 +2,7 @@
 // was made of it when it was last good stays, and says why.
 import type { DesiredRecord } from '../schemas/desired.ts';
 import type { Problem } from '../schemas/errors.ts';
-import { DEFAULT_POLICY, rolloutPolicy } from '../schemas/policy.ts';
+import { DEFAULT_POLICY, type Policy, rolloutPolicy } from '../schemas/policy.ts';
 import { type AssembleOptions, assemble } from './source/assemble.ts';
 import { mountedPaths, readMountIds } from './source/content.ts';
 import type { Source } from './source/git.ts';
@@ -11,6 +11,8 @@ import type { Snapshot } from './source/snapshot.ts';
 
 export interface DesireOptions extends Pick<AssembleOptions, 'secrets' | 'vault' | 'refusal'> {
   readonly source: Pick<Source, 'object'>;
+  /** What counts while `trueup.yml` has errors. */
+  readonly lastPolicy: Policy | null;
 }
 
 type Records = Map<string, DesiredRecord>;
@@ -22,7 +24,7 @@ export async function desiredOf(
   known: ReadonlyMap<string, DesiredRecord>,
   isAll: boolean,
 ): Promise<Records> {
-  const policy = snapshot.policy ?? DEFAULT_POLICY;
+  const policy = snapshot.policy ?? options.lastPolicy ?? DEFAULT_POLICY;
   const { services, conflicts } = parseTree([...snapshot.files.values()], policy);
   const specs = [...services.values()].flatMap(({ spec }) => spec ?? []);
   const mountIds = await readMountIds(options.source, snapshot.commit, mountedPaths(specs));
@@ -32,7 +34,9 @@ export async function desiredOf(
     const before = known.get(name) ?? null;
     const isTouched = isAll || snapshot.touched === null || snapshot.touched.has(file.path);
     const stays = before && isSound(before) && !isTouched && !hasMounts(file);
-    next.set(name, stays ? before : recordOf({ ...options, mountId }, snapshot, file, before));
+    const own = rolloutPolicy(policy, name, file.spec?.model != null);
+    const making = { ...options, mountId, commit: snapshot.commit, policy: own };
+    next.set(name, stays ? before : recordOf(making, snapshot.doubts, file, before));
   }
   for (const [name, problems] of conflicts) next.set(name, kept(known.get(name) ?? null, problems));
   keepFormer(snapshot, known, next);
@@ -45,9 +49,12 @@ export function errorsOf(problems: readonly Problem[]): readonly Problem[] {
 
 // Private
 
-/** Problems may come from outside the file, as those of a name claimed twice do: they can end without it being touched. */
-function isSound({ removed, problems }: DesiredRecord): boolean {
-  return !removed && errorsOf(problems).length === 0;
+/**
+ * What its file asks for is in force. Problems may come from outside the file, as those of a name claimed twice do:
+ * they can end without it being touched.
+ */
+function isSound({ removed, problems, pending }: DesiredRecord): boolean {
+  return !removed && !pending && errorsOf(problems).length === 0;
 }
 
 function hasMounts(file: ParsedFile): boolean {
@@ -55,15 +62,13 @@ function hasMounts(file: ParsedFile): boolean {
 }
 
 function recordOf(
-  options: Omit<AssembleOptions, 'commit' | 'policy'>,
-  { commit, policy, doubts }: Snapshot,
+  options: AssembleOptions,
+  doubts: readonly Problem[],
   file: ParsedFile,
   before: DesiredRecord | null,
 ): DesiredRecord {
   const warnings = file.problems.filter(({ severity }) => severity === 'warning');
-  const byPolicy = rolloutPolicy(policy ?? DEFAULT_POLICY, file.name ?? '', file.spec?.model != null);
-  const inForce = policy === null ? before?.service?.spec.policy : undefined;
-  const assembled = assemble(file, { ...options, commit, policy: inForce ?? byPolicy });
+  const assembled = assemble(file, options);
   const errors = [...doubts, ...(assembled.ok ? [] : assembled.problems)];
   if (!assembled.ok || errors.length > 0) return kept(before, [...errors, ...warnings]);
   const same = before?.service?.digest === assembled.service.digest && before.service.file === file.path;

@@ -1,83 +1,124 @@
-// What people are told of a sync: the commit, what it changed of each service, what it may not remove.
+// What people are told of a sync: the commit, what it changed of each service, what waits and why, what no longer does.
 import type { DesiredRecord } from '../schemas/desired.ts';
 import type { NewEvent } from '../schemas/events.ts';
 import { canonical } from '../schemas/json.ts';
-import type { Policy } from '../schemas/policy.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import { errorsOf } from './desire.ts';
+import type { Admission } from './plan/admit.ts';
 import type { DesiredChange } from './store/store.ts';
 
 export interface Synced {
   readonly before: ProjectState;
   readonly after: ProjectState;
   readonly commit: { readonly commit: string; readonly forced: boolean };
-  readonly policy: Policy | null;
+  readonly admission: Pick<Admission, 'warnings' | 'whyHeld'>;
   readonly known: ReadonlyMap<string, DesiredRecord>;
   readonly changes: readonly DesiredChange[];
 }
 
 /** One event for the commit, one for each service that changed, one for what is held. */
-export function newsOf({
-  before,
-  after,
-  commit: { commit, forced },
-  policy,
-  known,
-  changes,
-}: Synced): NewEvent[] {
-  const events: NewEvent[] = [];
-  if (before.commit !== commit) {
-    const rewritten = forced ? '; the branch was rewritten' : '';
-    const reason = `${commit.slice(0, 8)} ${after.subject} (${after.author})${rewritten}`;
-    events.push({ service: '', event: 'commit', reason, commit });
-  }
-  for (const { key, desired } of changes)
-    events.push(...changeEvents(key.slice(key.indexOf('/') + 1), known, desired, commit));
-  if (after.held.length > 0 && canonical(after.held) !== canonical(before.held)) {
-    const reason = `the files of ${after.held.join(', ')} are gone, but ${whyHeld(policy)}. Put the names under prune: { allow: [...] } in trueup.yml to remove them`;
-    events.push({ service: '', event: 'deletions-held', reason, commit });
-  }
-  return events;
+export function newsOf({ before, after, commit, admission, known, changes }: Synced): NewEvent[] {
+  const { commit: sha } = commit;
+  return [
+    ...commitEvents(before, after, commit),
+    ...(before.applied === after.applied ? [] : policyEvents(admission, sha)),
+    ...changes.flatMap(({ key, desired }) => {
+      const service = key.slice(key.indexOf('/') + 1);
+      const was = known.get(service) ?? null;
+      return changeEvents(was, desired as DesiredRecord | null).map((event) => ({
+        ...event,
+        service,
+        commit: sha,
+      }));
+    }),
+    ...heldEvents(before, after, admission, sha),
+  ];
 }
 
 // Private
 
-function whyHeld(policy: Policy | null): string {
-  if (policy === null) return 'nothing is removed while trueup.yml has errors';
-  return policy.prune === false ? 'prune is off' : 'that is more than one commit may remove';
+type Told = Pick<NewEvent, 'event' | 'reason'>;
+
+function commitEvents(
+  before: ProjectState,
+  after: ProjectState,
+  { commit, forced }: Synced['commit'],
+): NewEvent[] {
+  const events: NewEvent[] = [];
+  const name = commit.slice(0, 8);
+  if (before.commit !== commit) {
+    const rewritten = forced ? '; the branch was rewritten' : '';
+    const reason = `${name} ${after.subject} (${after.author})${rewritten}`;
+    events.push({ service: '', event: 'commit', reason, commit });
+  }
+  if (after.pending && before.pending?.commit !== after.pending.commit)
+    events.push({ service: '', event: 'pending', reason: `${name} waits for approval`, commit });
+  if (before.pending && !after.pending && before.pending.commit === after.applied)
+    events.push({ service: '', event: 'admitted', reason: `${name} was approved`, commit });
+  return events;
 }
 
-function changeEvents(
-  service: string,
-  known: ReadonlyMap<string, DesiredRecord>,
-  desired: unknown,
+function policyEvents({ warnings }: Synced['admission'], commit: string): NewEvent[] {
+  return warnings.map(({ message, fix }) => {
+    return { service: '', event: 'policy-loosened', reason: `${message}. ${fix}`, commit };
+  });
+}
+
+function heldEvents(
+  before: ProjectState,
+  { held }: ProjectState,
+  { whyHeld }: Synced['admission'],
   commit: string,
 ): NewEvent[] {
-  const [was, is] = [known.get(service), desired as DesiredRecord | null];
-  if (is === null) return [{ service, event: 'removed', reason: 'its file is gone', commit }];
+  if (held.length === 0 || canonical(held) === canonical(before.held)) return [];
+  const reason = `${held.join(', ')} stay, though their files are gone: ${whyHeld}`;
+  return [{ service: '', event: 'deletions-held', reason, commit }];
+}
+
+function changeEvents(was: DesiredRecord | null, is: DesiredRecord | null): Told[] {
+  if (is === null) return [{ event: 'removed', reason: 'its file is gone' }];
+  return [...suspensionEvents(was, is), ...fileEvents(was, is), ...pendingEvents(was, is)];
+}
+
+function suspensionEvents(was: DesiredRecord | null, is: DesiredRecord): Told[] {
+  if (Boolean(was?.suspended) === Boolean(is.suspended)) return [];
+  return is.suspended
+    ? [{ event: 'suspended', reason: 'by trueup.yml: nothing new is rolled out; what runs goes on' }]
+    : [{ event: 'resumed', reason: 'trueup.yml no longer suspends it' }];
+}
+
+function fileEvents(was: DesiredRecord | null, is: DesiredRecord): Told[] {
   const [problem] = errorsOf(is.problems);
+  if (problem && canonical(is.problems) === canonical(was?.problems)) return [];
   if (problem) {
     const text = `${problem.file}:${problem.line}:${problem.column} ${problem.message}`;
-    return [
-      { service, event: 'invalid', reason: is.service ? `${text}; the last good spec stays` : text, commit },
-    ];
+    return [{ event: 'invalid', reason: is.service ? `${text}; the last good spec stays` : text }];
   }
-  const events: NewEvent[] = [];
-  if (was && errorsOf(was.problems).length > 0) {
-    events.push({
-      service,
-      event: 'fixed',
-      reason: `${is.service?.file ?? 'its file'} is valid again`,
-      commit,
-    });
+  const file = is.service?.file ?? is.pending?.service?.file ?? 'its file';
+  const isFixed = was !== null && errorsOf(was.problems).length > 0;
+  const isOther = is.service !== null && is.service.revision !== was?.service?.revision;
+  return [
+    ...(isFixed ? [{ event: 'fixed' as const, reason: `${file} is valid again` }] : []),
+    ...(isOther
+      ? [{ event: 'desired' as const, reason: `revision ${is.service.revision} from ${file}` }]
+      : []),
+  ];
+}
+
+/** Told when it begins to wait, when it waits for something else, and when it no longer waits. */
+function pendingEvents(was: DesiredRecord | null, is: DesiredRecord): Told[] {
+  const [before, after] = [was?.pending, is.pending];
+  const isSame = before?.reason === after?.reason && before?.service?.digest === after?.service?.digest;
+  if (after && !(before && isSame)) {
+    const until = after.until === null ? '' : `, until ${new Date(after.until).toISOString()}`;
+    return [{ event: 'pending', reason: `${asked(after.revision)} waits${until}: ${after.detail}` }];
   }
-  if (is.service && is.service.revision !== was?.service?.revision) {
-    events.push({
-      service,
-      event: 'desired',
-      reason: `revision ${is.service.revision} from ${is.service.file}`,
-      commit,
-    });
-  }
-  return events;
+  if (!before || after) return [];
+  return before.service && before.service.digest === is.service?.digest
+    ? [{ event: 'admitted', reason: `${asked(before.revision)} no longer waits` }]
+    : [{ event: 'withdrawn', reason: `${asked(before.revision)} is no longer asked for` }];
+}
+
+function asked(revision: string | null): string {
+  return revision === null ? 'its removal' : `revision ${revision}`;
 }

@@ -1,20 +1,24 @@
-// The pass of a project's own key: fetches the branch, turns what a commit changed into desired documents, and decides
-// what may be removed. A file that fails to parse removes nothing; neither does a source that cannot be reached.
+// The pass of a project's own key: fetches the branch, turns what a commit changed into desired documents, and lets in
+// what may be applied now; what has to wait is looked at again in every pass. A file that fails to parse removes
+// nothing; neither does a source that cannot be reached.
 import type { DesiredRecord } from '../schemas/desired.ts';
-import { asFailure, Failure, type Problem } from '../schemas/errors.ts';
+import { asFailure, Failure } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
 import { canonical } from '../schemas/json.ts';
+import type { Policy } from '../schemas/policy.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
 import type { BoundaryHook } from './boundary.ts';
+import { type PriceOf, readCosts } from './costs.ts';
 import { desiredOf } from './desire.ts';
 import { newsOf } from './news.ts';
+import { type AdmitInput, admit, costsOf, policiesFor } from './plan/admit.ts';
 import { backoffMs } from './plan/backoff.ts';
-import { type Deletions, planDeletions } from './plan/deletions.ts';
+import { type Asked, type Judged, stateAfter } from './project-state.ts';
 import { type SecretSource, type Vault, watchSecrets } from './secrets.ts';
 import type { AssembleOptions } from './source/assemble.ts';
 import type { Source } from './source/git.ts';
-import { emptyCache, readSnapshot, type Snapshot } from './source/snapshot.ts';
+import { emptyCache, readSnapshot } from './source/snapshot.ts';
 import type { Claim, DesiredChange, Settlement, Store } from './store/store.ts';
 
 export interface SyncOptions {
@@ -24,6 +28,12 @@ export interface SyncOptions {
   readonly secrets: SecretSource;
   readonly vault: Vault;
   readonly refusal: AssembleOptions['refusal'];
+  /** Whether a commit is applied as soon as it is read, or waits until it is approved. */
+  readonly apply: 'auto' | 'gated';
+  /** The newest commit that was approved; null: none was. Only asked where `apply` is gated. */
+  readonly approved: (project: string) => Promise<string | null>;
+  /** Only asked where a budget needs it. */
+  readonly priceOf: PriceOf;
   readonly pollMs: number;
   /** In [0, 1): spreads the polls of many daemons. */
   readonly random: () => number;
@@ -41,6 +51,8 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
   const secrets = watchSecrets(options.secrets);
   const cache = emptyCache();
   let records: ReadonlyMap<string, DesiredRecord> | null = null;
+  /** What the commit asks for of which `records` are what is in force. */
+  let asked: Asked | null = null;
   let serial = -1;
   let failures = 0;
 
@@ -50,32 +62,52 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     return new Map(pairs.map(({ service, desired }) => [service, desired as DesiredRecord]));
   }
 
-  /** What the newest commit asks for; null when all of that is known. */
-  async function look({ before, known, isServing }: Before): Promise<Wished | null> {
+  /** What the newest commit asks for; null when all of that is in force. */
+  async function look({ before, known, isServing }: Before): Promise<Asked | null> {
     const commit = await source.fetch();
     const isAll = records === null || secrets.haveChanged();
     const hasRenamed = before.renames.some(({ to }) => isServing(to));
-    if (!isAll && !hasRenamed && commit.commit === before.commit) return null;
+    const isKnown = !isAll && !hasRenamed && commit.commit === before.commit;
+    if (isKnown && !isWaiting(before, known)) return null;
+    if (isKnown && asked) return asked;
     boundary('source-read', project);
     // Whatever goes wrong before all of it is written, the next pass makes everything anew.
     records = null;
     const snapshot = await readSnapshot(source, cache, commit.commit);
-    const next = await desiredOf({ ...options, secrets: secrets.source }, snapshot, known, isAll);
-    return { commit, snapshot, next };
+    const lastPolicy = before.policies?.own ?? null;
+    const desire = { ...options, secrets: secrets.source, lastPolicy };
+    return { commit, snapshot, next: await desiredOf(desire, snapshot, known, isAll) };
   }
 
-  async function write(
-    claim: Claim,
-    { before, known, isServing }: Before,
-    wished: Wished,
-  ): Promise<ProjectState> {
-    const { commit, snapshot, next } = wished;
-    const deletions = planDeletions(known, next, snapshot.policy, before.renames, isServing);
-    for (const name of [...deletions.held, ...deletions.renames.map(({ from }) => from)])
-      keepAsIs(name, known, next);
-    const changes = changesBetween(project, known, next);
-    const after = { ...stateAfter(recovered(before), wished, deletions), key: vault.id };
-    const told = newsOf({ before, after, commit, policy: snapshot.policy, known, changes });
+  /** What of that may be applied now. */
+  async function judge(claim: Claim, context: Before, { commit, snapshot, next }: Asked): Promise<Judged> {
+    const { before, known, isServing } = context;
+    const isApproved = options.apply === 'auto' || (await options.approved(project)) === commit.commit;
+    const policies = policiesFor(before, commit.commit, snapshot.policy, isApproved);
+    const question: Omit<AdmitInput, 'costs'> = {
+      commit: commit.commit,
+      known,
+      next,
+      policies,
+      isReadable: snapshot.policy !== null,
+      isApproved,
+      renames: before.renames,
+      isServing,
+      now: claim.now,
+    };
+    const costs = await readCosts({ ...options, known, next }, costsOf(question));
+    const admission = admit({ ...question, costs });
+    const asksNothing = admission.waiting.size === 0 && isSamePolicy(snapshot.policy, policies.own);
+    return { admission, policies, isApplied: isApproved || asksNothing };
+  }
+
+  async function write(claim: Claim, context: Before, wished: Asked): Promise<ProjectState> {
+    const { before, known } = context;
+    const judged = await judge(claim, context, wished);
+    const { admission } = judged;
+    const changes = changesBetween(project, known, admission.records);
+    const after = { ...stateAfter(recovered(before), wished, judged, claim.now), key: vault.id };
+    const told = newsOf({ before, after, commit: wished.commit, admission, known, changes });
     const events = [...recovery(before, claim), ...told];
     const isNew = changes.length > 0 || events.length > 0 || canonical(after) !== canonical(before);
     const state: ProjectState = isNew ? { ...after, serial: before.serial + 1 } : before;
@@ -84,6 +116,7 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
       throw new Failure('transient', `${project}: the lease went to another reconciler`);
     boundary('desired-saved', project);
     records = applied(known, changes);
+    asked = wished;
     serial = state.serial;
     return state;
   }
@@ -94,7 +127,7 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     if (before.serial !== serial) records = null;
     const known = records ?? (await readRecords());
     const context = { before, known, isServing: await servingNames(options, before) };
-    let wished: Wished | null;
+    let wished: Asked | null;
     try {
       wished = await look(context);
     } catch (error) {
@@ -105,7 +138,10 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     failures = 0;
     const state = wished ? await write(claim, context, wished) : recovered(before);
     const events = wished ? [] : recovery(before, claim);
-    const wakeAt = claim.now + pollIn(options, state);
+    const wakeAt = Math.min(
+      claim.now + pollIn(options, state, records ?? known),
+      ...openings(records ?? known, claim.now),
+    );
     return { lease: claim.lease, ...(events.length > 0 ? { state } : {}), wakeAt, events, release: true };
   };
 }
@@ -144,16 +180,30 @@ interface Before {
   readonly isServing: (name: string) => boolean;
 }
 
-/** What a commit asks for. */
-interface Wished {
-  readonly commit: Awaited<ReturnType<Source['fetch']>>;
-  readonly snapshot: Snapshot;
-  readonly next: Map<string, DesiredRecord>;
+/** Something is asked for that was not applied yet: it may be by now. */
+function isWaiting({ pending }: ProjectState, known: ReadonlyMap<string, DesiredRecord>): boolean {
+  return pending !== undefined || known.values().some((record) => record.pending !== undefined);
 }
 
-function pollIn({ pollMs, random }: SyncOptions, { renames }: ProjectState): number {
+function isSamePolicy(a: Policy | null, b: Policy): boolean {
+  return a === null || canonical(a) === canonical(b);
+}
+
+/** A rename is soon over, unless its new service may not begin yet. */
+function pollIn(
+  { pollMs, random }: SyncOptions,
+  { renames }: ProjectState,
+  known: ReadonlyMap<string, DesiredRecord>,
+): number {
   const ms = Math.round(pollMs * (0.8 + 0.4 * random()));
-  return renames.length > 0 ? Math.min(ms, RENAME_POLL_MS) : ms;
+  const isUnderWay = renames.some(({ to }) => !known.get(to)?.pending);
+  return isUnderWay ? Math.min(ms, RENAME_POLL_MS) : ms;
+}
+
+/** When what waits for a window may be applied. */
+function openings(known: ReadonlyMap<string, DesiredRecord>, now: number): number[] {
+  const instants = [...known.values()].flatMap(({ pending }) => pending?.until ?? []);
+  return instants.filter((until) => until > now);
 }
 
 function recovered(before: ProjectState): ProjectState {
@@ -165,24 +215,6 @@ function recovery({ sourceFailure }: ProjectState, { record, now }: Claim): NewE
   const seconds = Math.round((now - sourceFailure.since) / 1000);
   const reason = `the repository of ${record.project} answers again after ${seconds} s`;
   return [{ service: '', event: 'source-recovered', reason }];
-}
-
-function stateAfter(
-  before: ProjectState,
-  { commit, snapshot }: Wished,
-  { held, renames }: Deletions,
-): ProjectState {
-  return {
-    ...before,
-    commit: commit.commit,
-    committedAt: commit.committedAt,
-    subject: commit.subject,
-    author: commit.author,
-    problems: [...snapshot.problems, ...homeless(snapshot)],
-    others: othersOf(snapshot),
-    held,
-    renames,
-  };
 }
 
 /** The source's failure is told once, kept in the state until it is over, and changes nothing else. */
@@ -208,15 +240,6 @@ async function servingNames(
     if (good !== null && good === target) serving.add(to);
   }
   return (name) => serving.has(name);
-}
-
-function keepAsIs(
-  name: string,
-  known: ReadonlyMap<string, DesiredRecord>,
-  next: Map<string, DesiredRecord>,
-): void {
-  const record = known.get(name);
-  if (record) next.set(name, record);
 }
 
 function changesBetween(
@@ -246,17 +269,4 @@ function applied(
     else records.set(name, desired as DesiredRecord);
   }
   return records;
-}
-
-/** Problems of files that do not even say what they are called. */
-function homeless(snapshot: Snapshot): Problem[] {
-  return [...snapshot.files.values()]
-    .filter(({ ok, name }) => !ok && name === null)
-    .flatMap(({ problems }) => problems);
-}
-
-function othersOf(snapshot: Snapshot): ProjectState['others'] {
-  return [...snapshot.files.values()]
-    .filter(({ ok, type }) => ok && type !== null && type !== 'service')
-    .map(({ path, type, name }) => ({ path, type: type ?? '', name }));
 }

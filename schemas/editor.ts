@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { SCHEMAS, TYPES } from './configuration.ts';
 import type { Json, JsonObject } from './json.ts';
+import { policyFile } from './policy-file.ts';
 import { type Note, noteOf, type Spelling, spellingOf } from './spelling.ts';
 
 /** Definitions are under `$defs`, by the ids of their notes. */
@@ -16,19 +17,39 @@ export function editorSchema(): JsonObject {
   }));
   const profiles = whole(SCHEMAS.profiles);
   return {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $schema: DRAFT,
     title: 'Configuration of a service or of what belongs to it (*.dstack.yml), or `.dstack/profiles.yml`',
     type: 'object',
     properties: { type: { description: 'What the file describes.', enum: TYPES } },
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
     allOf: [...byType, { if: { not: { required: ['type'] } }, then: profiles }],
-    $defs: Object.fromEntries([...definitions].sort(([a], [b]) => (a < b ? -1 : 1))),
+    $defs: inOrder(definitions),
   };
+}
+
+/** The same for `trueup.yml`. */
+export function policyEditorSchema(): JsonObject {
+  const definitions = new Map<string, JsonObject>();
+  const whole = schemaOf(policyFile, definitions);
+  return { $schema: DRAFT, title: 'Policy (trueup.yml)', ...whole, $defs: inOrder(definitions) };
+}
+
+/** What a schema is made of, by the names of its parts: for manuals. */
+export function definitionsOf(schema: z.core.$ZodType): { readonly [id: string]: JsonObject } {
+  const definitions = new Map<string, JsonObject>();
+  schemaOf(schema, definitions);
+  return Object.fromEntries(definitions);
 }
 
 // Private
 
+const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
+
 type Definitions = Map<string, JsonObject>;
+
+function inOrder(definitions: Definitions): JsonObject {
+  return Object.fromEntries([...definitions].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
 
 function schemaOf(schema: z.core.$ZodType, definitions: Definitions): JsonObject {
   const note = noteOf(schema);
@@ -56,6 +77,8 @@ function structureOf(schema: z.core.$ZodType, definitions: Definitions): JsonObj
       return mappingOf(def, definitions);
     case 'array':
       return { type: 'array', items: inner(def.element) };
+    case 'record':
+      return { type: 'object', additionalProperties: inner(def.valueType) };
     case 'nullable':
       return anyOf([inner(def.innerType), { type: 'null' }]);
     case 'optional':

@@ -1,17 +1,30 @@
-// The manual of the configuration language (docs/configuration.md), made from the same schemas that read the files.
+// The manuals of the configuration language (docs/configuration.md) and of the policy (docs/policy.md), made from the
+// same schemas that read the files.
 import { TYPES } from './configuration.ts';
 import { DIFFERENCES } from './differences.ts';
-import { editorSchema } from './editor.ts';
+import { definitionsOf, editorSchema, policyEditorSchema } from './editor.ts';
 import { fieldEffect } from './identity.ts';
 import type { Json, JsonObject } from './json.ts';
 import { AFTERWORD, FOREWORD } from './manual-text.ts';
+import { POLICY_AFTERWORD, POLICY_FOREWORD } from './policy-text.ts';
 import { PROFILE_FIELDS } from './profiles.ts';
 
 export function manual(): string {
   const definitions = editorSchema().$defs as Definitions;
-  const parts = order(definitions).filter((id) => definitions[id]?.properties !== undefined);
-  const sections = parts.map((id) => section(id, definitions));
-  return `${[FOREWORD, ...sections, AFTERWORD, differences()].map((text) => text.trim()).join('\n\n')}\n`;
+  const ofType = (type: string) => (type === 'volume' ? Object.keys(definitions).filter(isVolume) : [type]);
+  const types = TYPES.filter((type) => type !== 'preset').flatMap(ofType);
+  const sections = sectionsOf(definitions, [...types, 'profiles']);
+  return document([FOREWORD, ...sections, AFTERWORD, differences()]);
+}
+
+export function policyManual(): string {
+  const definitions = policyEditorSchema().$defs as Definitions;
+  return document([POLICY_FOREWORD, ...sectionsOf(definitions, ['policy']), POLICY_AFTERWORD]);
+}
+
+/** The tables of every part of a schema, from the one of this name on. */
+export function fieldTables(schema: Parameters<typeof definitionsOf>[0], first: string): string {
+  return sectionsOf(definitionsOf(schema) as Definitions, [first]).join('\n\n');
 }
 
 // Private
@@ -27,8 +40,17 @@ interface Definition extends JsonObject {
 
 type Definitions = { readonly [id: string]: Definition };
 
-/** Each part after the first that speaks of it, beginning with the types. */
-function order(definitions: Definitions): string[] {
+function document(parts: readonly string[]): string {
+  return `${parts.map((text) => text.trim()).join('\n\n')}\n`;
+}
+
+function sectionsOf(definitions: Definitions, first: readonly string[]): string[] {
+  const parts = order(definitions, first).filter((id) => definitions[id]?.properties !== undefined);
+  return parts.map((id) => section(id, definitions));
+}
+
+/** Each part after the first that speaks of it, beginning with those named. */
+function order(definitions: Definitions, first: readonly string[]): string[] {
   const found = new Set<string>();
   const visit = (id: string): void => {
     if (found.has(id)) return;
@@ -36,8 +58,7 @@ function order(definitions: Definitions): string[] {
     for (const [, next = ''] of JSON.stringify(definitions[id]).matchAll(/"#\/\$defs\/([^"]+)"/g))
       visit(next);
   };
-  const ofType = (type: string) => (type === 'volume' ? Object.keys(definitions).filter(isVolume) : [type]);
-  for (const id of [...TYPES.filter((type) => type !== 'preset').flatMap(ofType), 'profiles']) visit(id);
+  for (const id of first) visit(id);
   return [...found];
 }
 
@@ -85,7 +106,7 @@ function rankOf(key: string, isRequired: boolean): number {
 }
 
 function isTop(id: string): boolean {
-  return (TYPES as readonly string[]).includes(id) || isVolume(id) || id === 'profiles';
+  return (TYPES as readonly string[]).includes(id) || isVolume(id) || ['profiles', 'policy'].includes(id);
 }
 
 /** The name becomes a rename; a group's own resources place it. */
@@ -124,7 +145,16 @@ function typeText(schema: JsonObject, definitions: Definitions): string {
 }
 
 function kindsOf(schema: JsonObject, definitions: Definitions): string[] {
-  const { $ref, title, anyOf, type, enum: values, const: only, items } = schema;
+  const {
+    $ref,
+    title,
+    anyOf,
+    type,
+    enum: values,
+    const: only,
+    items,
+    additionalProperties: members,
+  } = schema;
   if (typeof $ref === 'string') return [reference($ref.slice('#/$defs/'.length), definitions)];
   if (typeof title === 'string') return [title];
   if (Array.isArray(anyOf)) return anyOf.flatMap((option) => kindsOf(option as JsonObject, definitions));
@@ -132,6 +162,7 @@ function kindsOf(schema: JsonObject, definitions: Definitions): string[] {
   if (only !== undefined) return [`\`${String(only)}\``];
   if (type === 'null') return ['empty'];
   if (type === 'array') return [`list of ${typeText((items ?? {}) as JsonObject, definitions)}`];
+  if (members) return [`names, each with ${typeText(members as JsonObject, definitions)}`];
   if (type === 'object') return [`\`{${Object.keys((schema.properties ?? {}) as JsonObject).join(', ')}}\``];
   return ['anything'];
 }

@@ -1,119 +1,104 @@
-// `trueup.yml`: how services are rolled out and what may be removed. Everything in it is optional.
-import { z } from 'zod';
+// What `trueup.yml` means: how services are rolled out, what may be changed when, for how much, and what may be removed.
 import type { RolloutPolicy } from './desired.ts';
 import type { Problem } from './errors.ts';
-import { choose, type Field, object, type Say, withRules } from './fields.ts';
-import { readDocument } from './findings.ts';
+import { locate, readDocument } from './findings.ts';
+import { type PolicyFile, policyFile, policyRemarks, type Rollout } from './policy-file.ts';
+import { type Mention, mentionedIn } from './policy-names.ts';
 import { inOrder } from './problems.ts';
-import { bool, choice, duration, integer, text } from './values.ts';
-import { isMapping, parseYaml } from './yaml.ts';
+import { namesService, type Window } from './windows.ts';
+import { parseYaml } from './yaml.ts';
 
-const rolloutShape = object({
-  surge: integer(0, 1000).nullish(),
-  unavailable: integer(0, 1000).nullish(),
-  drain: duration.nullish(),
-  deadlines: object({ start: duration.nullish(), ready: duration.nullish() }).nullish(),
-  on_failure: choice(['rollback', 'hold']).nullish(),
-  quarantine_for: duration.nullish(),
-  liveness: duration.nullish(),
-});
+export interface ServicePolicy {
+  readonly rollout: Rollout;
+  /** null: as the folder says. */
+  readonly suspend: boolean | null;
+  /** USD per hour; null: no limit of its own. */
+  readonly budget: number | null;
+}
 
-type Rollout = z.output<typeof rolloutShape>;
-
-/** Durations that may be 0; the others would fail every rollout. */
-const MAY_BE_ZERO: readonly string[] = ['drain', 'quarantine_for'];
-
-const rollout: Field<Rollout> = withRules(rolloutShape as Field<Rollout>, (value, say) => {
-  const { start, ready } = value.deadlines ?? {};
-  const given = { drain: value.drain, quarantine_for: value.quarantine_for, liveness: value.liveness };
-  for (const [key, seconds] of Object.entries(given)) checkDuration([key], seconds);
-  for (const [key, seconds] of Object.entries({ start, ready })) checkDuration(['deadlines', key], seconds);
-
-  function checkDuration(path: readonly string[], seconds: number | null | undefined): void {
-    const least = MAY_BE_ZERO.includes(path.at(-1) ?? '') ? 0 : 1;
-    if (typeof seconds === 'number' && seconds < least)
-      say(path, `the duration is below ${least}s`, `Write \`${least}s\` or more.`);
-  }
-});
-
-const deletionBudget = object({
-  services: integer(0, Number.MAX_SAFE_INTEGER).nullish(),
-  percent: integer(0, 100).nullish(),
-});
-
-const allowed = object({ allow: z.array(text) });
-
-const policyShape = object({
-  rollout: rollout.nullish(),
-  services: z.record(z.string(), object({ rollout: rollout.nullish() })).nullish(),
-  prune: choose<boolean | { allow: string[] }>(
-    (value) => (isMapping(value) ? allowed : bool),
-    [bool, allowed],
-  ).nullish(),
-  deletion_budget: choose<z.output<typeof deletionBudget>>(
-    (value) =>
-      isMapping(value)
-        ? deletionBudget
-        : integer(0, Number.MAX_SAFE_INTEGER).transform((services) => ({ services })),
-    [integer(0, Number.MAX_SAFE_INTEGER), deletionBudget],
-  ).nullish(),
-});
-
-type PolicyFile = z.output<typeof policyShape>;
-
-const policyFile: Field<PolicyFile> = withRules(policyShape as Field<PolicyFile>, (file, say) => {
-  progressRule(file.rollout, undefined, ['rollout'], say);
-  for (const [name, own] of Object.entries(file.services ?? {})) {
-    if (own?.rollout) progressRule(own.rollout, file.rollout, ['services', name, 'rollout'], say);
-  }
-});
-
-/** What the whole folder agreed on. */
+/** What the whole folder agreed on. Stored with the project, so that members are only ever added. */
 export interface Policy {
   readonly rollout: Rollout;
-  readonly services: { readonly [name: string]: Rollout };
+  readonly services: { readonly [name: string]: ServicePolicy };
+  /** Names of services, or patterns with `*`, that are left as they are; `['*']`: all. */
+  readonly suspended: readonly string[];
   /** Whether a service whose file is gone is removed; or which ones may be, whatever the budget says. */
   readonly prune: boolean | { readonly allow: readonly string[] };
-  /** At most this many removals per commit: the greater of the two. */
-  readonly deletionBudget: { readonly services: number; readonly percent: number };
+  /** Removals per commit: at most the greater of the first two, and at most what costs this (USD per hour; null: any). */
+  readonly deletionBudget: {
+    readonly services: number;
+    readonly percent: number;
+    readonly perHour: number | null;
+  };
+  readonly windows: readonly Window[];
+  /** USD per hour for all services together; null: no limit. */
+  readonly budget: number | null;
 }
 
 export const DEFAULT_POLICY: Policy = {
   rollout: {},
   services: {},
+  suspended: [],
   prune: true,
-  deletionBudget: { services: 3, percent: 20 },
+  deletionBudget: { services: 3, percent: 20, perHour: null },
+  windows: [],
+  budget: null,
 };
 
 /** Reads `trueup.yml`; null: there is none. With problems of severity error the policy is the default one. */
 export function parsePolicy(file: { readonly path: string; readonly text: string } | null): {
   readonly policy: Policy;
   readonly problems: readonly Problem[];
+  readonly mentions: readonly Mention[];
 } {
-  if (file === null || isBlank(file.text)) return { policy: DEFAULT_POLICY, problems: [] };
+  if (file === null || isBlank(file.text)) return { policy: DEFAULT_POLICY, problems: [], mentions: [] };
   const document = parseYaml(file.text);
   const read = document.value === undefined ? undefined : readDocument(document, policyFile);
-  const findings = inOrder([...document.findings, ...(read?.findings ?? [])]);
+  const remarks = read?.data === undefined ? [] : policyRemarks(read.data);
+  const warnings = remarks.map((remark) => locate(remark, document.place, 'warning'));
+  const findings = inOrder([...document.findings, ...(read?.findings ?? []), ...warnings]);
   const problems = findings.map((finding) => ({ file: file.path, ...finding }));
-  return { policy: read?.data === undefined ? DEFAULT_POLICY : policyOf(read.data), problems };
+  if (read?.data === undefined) return { policy: DEFAULT_POLICY, problems, mentions: [] };
+  const mentions = mentionedIn(read.data).map(({ name, path }): Mention => {
+    const at = locate(
+      { path, message: '', fix: '', atKey: path[0] === 'services' },
+      document.place,
+      'warning',
+    );
+    return { file: file.path, line: at.line, column: at.column, path: at.path, name };
+  });
+  return { policy: policyOf(read.data), problems, mentions };
 }
 
 /** How one service is rolled out: its own words, else the folder's, else the defaults. */
 export function rolloutPolicy(policy: Policy, service: string, hasModel: boolean): RolloutPolicy {
-  const own = Object.hasOwn(policy.services, service) ? policy.services[service] : undefined;
+  const own = ownOf(policy, service)?.rollout;
   const pick = <K extends keyof Rollout>(key: K): Rollout[K] => own?.[key] ?? policy.rollout[key];
-  const deadline = (key: 'start' | 'ready'): number =>
-    own?.deadlines?.[key] ?? policy.rollout.deadlines?.[key] ?? DEFAULTS[key];
+  const written = (key: 'provision' | 'pull' | 'start' | 'ready') =>
+    own?.deadlines?.[key] ?? policy.rollout.deadlines?.[key];
+  const deadline = (key: 'start' | 'ready'): number => written(key) ?? DEFAULTS[key];
+  const [provision, pull] = [written('provision'), written('pull')];
   return {
     surge: pick('surge') ?? 1,
     unavailable: pick('unavailable') ?? 0,
     drainMs: (pick('drain') ?? (hasModel ? DEFAULTS.modelDrain : DEFAULTS.drain)) * 1000,
+    ...(provision && { provisionMs: provision * 1000 }),
+    ...(pull && { pullMs: pull * 1000 }),
     startMs: deadline('start') * 1000,
     readyMs: deadline('ready') * 1000,
     onFailure: pick('on_failure') ?? 'rollback',
     quarantineMs: (pick('quarantine_for') ?? DEFAULTS.quarantine) * 1000,
     livenessMs: (pick('liveness') ?? DEFAULTS.liveness) * 1000,
   };
+}
+
+/** The most a service may cost by itself, in USD per hour; null: no limit but the folder's. */
+export function budgetOf(policy: Policy, service: string): number | null {
+  return ownOf(policy, service)?.budget ?? null;
+}
+
+export function isSuspended(policy: Policy, service: string): boolean {
+  return ownOf(policy, service)?.suspend ?? namesService(policy.suspended, service);
 }
 
 // Private
@@ -128,19 +113,8 @@ const DEFAULTS = {
   liveness: 300,
 } as const;
 
-/** With neither a replica more nor one less, nothing could ever be replaced. */
-function progressRule(
-  own: Rollout | null | undefined,
-  shared: Rollout | null | undefined,
-  path: readonly string[],
-  say: Say,
-): void {
-  const surge = own?.surge ?? shared?.surge ?? 1;
-  const unavailable = own?.unavailable ?? shared?.unavailable ?? 0;
-  if (surge > 0 || unavailable > 0) return;
-  const written = own?.surge === 0 ? 'surge' : 'unavailable';
-  const message = 'with `surge` and `unavailable` at 0 no replica could ever be replaced';
-  say([...path, written], message, 'Set one of them to 1 or more.');
+function ownOf({ services }: Policy, name: string): ServicePolicy | undefined {
+  return Object.hasOwn(services, name) ? services[name] : undefined;
 }
 
 function isBlank(text: string): boolean {
@@ -148,16 +122,42 @@ function isBlank(text: string): boolean {
 }
 
 function policyOf(file: PolicyFile): Policy {
-  const services = Object.entries(file.services ?? {}).map(
-    ([name, own]) => [name, own.rollout ?? {}] as const,
-  );
-  const budget = file.deletion_budget;
+  const services = Object.entries(file.services ?? {}).map(([name, own]) => {
+    const { rollout, suspend, budget } = own;
+    const policy: ServicePolicy = {
+      rollout: rollout ?? {},
+      suspend: suspend ?? null,
+      budget: budget?.per_hour ?? null,
+    };
+    return [name, policy] as const;
+  });
   return {
     rollout: file.rollout ?? {},
     services: Object.fromEntries(services),
+    suspended: suspendedOf(file),
     prune: file.prune ?? true,
-    deletionBudget: budget
-      ? { services: budget.services ?? 0, percent: ('percent' in budget && budget.percent) || 0 }
-      : DEFAULT_POLICY.deletionBudget,
+    deletionBudget: deletionBudgetOf(file.deletion_budget),
+    windows: (file.windows ?? []).map(({ duration, services: names, ...window }) => ({
+      ...window,
+      durationMs: duration * 1000,
+      services: names ?? null,
+    })),
+    budget: file.budget?.per_hour ?? null,
   };
+}
+
+function suspendedOf({ suspend }: PolicyFile): readonly string[] {
+  if (!suspend) return [];
+  return suspend === true ? ['*'] : suspend.services;
+}
+
+/** Who says only what removals may cost keeps the usual number of them. */
+function deletionBudgetOf(file: PolicyFile['deletion_budget']): Policy['deletionBudget'] {
+  const usual = DEFAULT_POLICY.deletionBudget;
+  if (!file) return usual;
+  const perHour = file.per_hour ?? null;
+  const isCounted = file.services != null || file.percent != null;
+  return isCounted
+    ? { services: file.services ?? 0, percent: file.percent ?? 0, perHour }
+    : { ...usual, perHour };
 }

@@ -1,10 +1,19 @@
-// The stored record of one project: which commit is in force, and what is wrong with the source or with files that
-// belong to no service.
+// The stored record of one project: which commit was read and which is in force, by which policy changes are judged,
+// and what is wrong with the source or with files that belong to no service.
 import type { FailureKind, Problem } from './errors.ts';
+import type { Policy } from './policy.ts';
 
 export interface Rename {
   readonly from: string;
   readonly to: string;
+}
+
+/** By what changes are judged: a commit cannot loosen what holds for its own changes. */
+export interface Policies {
+  /** Of the commit that was in force before. */
+  readonly before: Policy;
+  /** Of the commit in force. */
+  readonly own: Policy;
 }
 
 export interface ProjectState {
@@ -13,8 +22,14 @@ export interface ProjectState {
   readonly serial: number;
   /** Names the installation's key, with which the values of services are sealed. Absent: nothing was read yet. */
   readonly key?: string;
-  /** null before the first commit was read. */
+  /** The newest that was read; null before the first one. */
   readonly commit: string | null;
+  /** The newest in force: all of it that may be applied now is. Absent: none yet. Differs from `commit` while that waits for approval. */
+  readonly applied?: string;
+  /** Absent while no commit is in force. */
+  readonly policies?: Policies;
+  /** The commit that waits for approval, with the policy it brings. Absent: none does. */
+  readonly pending?: { readonly commit: string; readonly since: number; readonly policy?: Policy };
   readonly committedAt: number;
   readonly subject: string;
   readonly author: string;

@@ -3,25 +3,40 @@
 import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { Policy } from '../../schemas/policy.ts';
 import type { Rename } from '../../schemas/project.ts';
+import { type Cost, dollars } from './cost.ts';
 
 export type DeletionPolicy = Pick<Policy, 'prune' | 'deletionBudget'>;
 
 export interface Deletions {
-  readonly removed: readonly string[];
-  /** Kept although their files are gone. */
+  /** Gone at once: they never ran, or run under their new name already. */
+  readonly free: readonly string[];
+  /** Their files are gone: they are to be removed. */
+  readonly asked: readonly string[];
+  /** Those of `asked` that are more than may be removed, and why. */
   readonly held: readonly string[];
+  readonly why: string;
   readonly renames: readonly Rename[];
 }
 
+export interface DeletionRules {
+  /** Every one of these must allow it; null: `trueup.yml` has errors. */
+  readonly policies: readonly DeletionPolicy[] | null;
+  /** What the commit itself says of `prune`: names it allows are removed, whatever the budget says. */
+  readonly prune: Policy['prune'];
+  /** What a service costs at its highest count. */
+  readonly costOf: (service: string) => Cost;
+}
+
+type Records = ReadonlyMap<string, DesiredRecord>;
+
 /**
- * `known` is what was desired before, `next` what is now; `policy` is null while it cannot be read; `isServing(name)`
- * tells whether a service's new name has been rolled out. Over the budget nothing is removed at all: half of a mistake
- * is still one.
+ * `known` is what was desired before, `next` what is now; `isServing(name)` tells whether a service's new name has been
+ * rolled out. Over the budget nothing is removed at all: half of a mistake is still one.
  */
 export function planDeletions(
-  known: ReadonlyMap<string, DesiredRecord>,
-  next: ReadonlyMap<string, DesiredRecord>,
-  policy: DeletionPolicy | null,
+  known: Records,
+  next: Records,
+  rules: (asked: readonly string[]) => DeletionRules,
   renamesBefore: readonly Rename[],
   isServing: (name: string) => boolean,
 ): Deletions {
@@ -29,11 +44,11 @@ export function planDeletions(
   const empty = gone.filter((name) => known.get(name)?.service === null);
   const renames = gone.flatMap((from) => renameOf(from, known, next, renamesBefore));
   const done = renames.filter(({ to }) => isServing(to)).map(({ from }) => from);
-  const others = gone.filter((name) => !empty.includes(name) && !renames.some(({ from }) => from === name));
-  const allowed = others.filter((name) => isAllowed(name, others.length, known.size, policy));
+  const asked = gone.filter((name) => !empty.includes(name) && !renames.some(({ from }) => from === name));
   return {
-    removed: [...empty, ...done, ...allowed],
-    held: others.filter((name) => !allowed.includes(name)),
+    free: [...empty, ...done],
+    asked,
+    ...heldOf(asked, known.size, rules(asked)),
     renames: renames.filter(({ to }) => !isServing(to)),
   };
 }
@@ -45,25 +60,43 @@ export function deletionsAllowed(services: number, { deletionBudget }: DeletionP
 
 // Private
 
-function isAllowed(
-  name: string,
-  deletions: number,
+function heldOf(
+  asked: readonly string[],
   services: number,
-  policy: DeletionPolicy | null,
-): boolean {
-  if (policy === null) return false;
-  const { prune } = policy;
-  if (typeof prune === 'object' && prune.allow.includes(name)) return true;
-  return prune !== false && deletions <= deletionsAllowed(services, policy);
+  { policies, prune, costOf }: DeletionRules,
+): Pick<Deletions, 'held' | 'why'> {
+  if (policies === null) return { held: asked, why: 'nothing is removed while trueup.yml has errors' };
+  const released = typeof prune === 'object' ? prune.allow : [];
+  const rest = asked.filter((name) => !released.includes(name));
+  if (rest.length === 0) return { held: [], why: '' };
+  const costs = rest.map((name) => [name, costOf(name)] as const);
+  const why = policies.map((policy) => objection(policy, services, costs)).find((text) => text !== '') ?? '';
+  return { held: why === '' ? [] : rest, why };
 }
 
+/** What a policy says against removing these; '' when nothing. */
+function objection(
+  policy: DeletionPolicy,
+  services: number,
+  costs: readonly (readonly [name: string, cost: Cost])[],
+): string {
+  if (policy.prune === false) return `\`prune\` is off. ${RELEASE}`;
+  const allowed = deletionsAllowed(services, policy);
+  if (costs.length > allowed)
+    return `${costs.length} of ${services} services are gone, ${allowed} may be removed by one commit. ${RELEASE}`;
+  const { perHour } = policy.deletionBudget;
+  if (perHour === null) return '';
+  const unknown = costs.find(([, cost]) => cost.kind === 'unknown');
+  if (unknown) return `what ${unknown[0]} costs is unknown. ${RELEASE}`;
+  const total = costs.reduce((sum, [, cost]) => sum + (cost.kind === 'known' ? cost.perHour : 0), 0);
+  if (total <= perHour) return '';
+  return `what is gone costs ${dollars(total)}, ${dollars(perHour)} may be removed by one commit. ${RELEASE}`;
+}
+
+const RELEASE = 'Name them under `prune: { allow: [...] }` in trueup.yml, or restore the files';
+
 /** A service that vanished while a new one made of the very same shapes came is the same service under a new name. */
-function renameOf(
-  from: string,
-  known: ReadonlyMap<string, DesiredRecord>,
-  next: ReadonlyMap<string, DesiredRecord>,
-  before: readonly Rename[],
-): Rename[] {
+function renameOf(from: string, known: Records, next: Records, before: readonly Rename[]): Rename[] {
   const earlier = before.find((rename) => rename.from === from && next.has(rename.to));
   if (earlier) return [earlier];
   const shapes = shapesOf(known.get(from));

@@ -9,6 +9,7 @@ import { openMemory } from '../../reconciler/store/memory.ts';
 import type { Settlement, Store } from '../../reconciler/store/store.ts';
 import { createSync } from '../../reconciler/sync.ts';
 import type { DesiredRecord } from '../../schemas/desired.ts';
+import { Failure } from '../../schemas/errors.ts';
 import type { ProjectState } from '../../schemas/project.ts';
 import { makeLink, makeRepo, type TestRepo, temporaryFolder } from '../git.ts';
 
@@ -39,6 +40,12 @@ interface Watched {
   readonly store: Store;
   /** What the server's configuration gives; may be changed. */
   readonly secrets: Map<string, string>;
+  /** USD per hour of one replica, by service (else 0); or why nobody can say. */
+  readonly prices: Map<string, number | string>;
+  /** Stops the store's clock at an instant (ISO 8601). */
+  at(time: string): void;
+  /** Somebody approves a commit. */
+  approve(commit: string): Promise<void>;
   /** Commits, and lets one pass see it. */
   push(files: Parameters<TestRepo['commit']>[0]): Promise<Settlement>;
   /** One pass. */
@@ -59,14 +66,17 @@ interface Watched {
 
 async function watch(
   files: Parameters<TestRepo['commit']>[0],
-  options: { readonly path?: string } = {},
+  options: { readonly path?: string; readonly apply?: 'auto' | 'gated'; readonly at?: string } = {},
 ): Promise<Watched> {
   const folder = temporaryFolder();
   closers.push(folder.remove);
   const repo = makeRepo(join(folder.dir, 'repo'));
   repo.commit(files);
-  const memory = openMemory({ id: 'memory' });
+  const { apply = 'auto', path } = options;
+  let stopped = options.at === undefined ? null : Date.parse(options.at);
+  const memory = openMemory({ id: 'memory', now: () => stopped ?? Date.now() });
   const secrets = new Map<string, string>();
+  const prices = new Map<string, number | string>();
   let writes = 0;
   const store: Store = {
     ...memory,
@@ -81,7 +91,7 @@ async function watch(
     const source = await openSource({
       repo: repo.dir,
       dir: join(folder.dir, `mirror-${daemons++}`),
-      ...options,
+      ...(path === undefined ? {} : { path }),
     });
     closers.push(() => source.close());
     return createSync({
@@ -91,6 +101,13 @@ async function watch(
       secrets: (name) => secrets.get(name) ?? null,
       vault: createVault(key),
       refusal: () => null,
+      apply,
+      approved: async (project) => (await store.approval(project))?.commit ?? null,
+      async priceOf({ name, groups }) {
+        const price = prices.get(name) ?? 0;
+        if (typeof price === 'string') throw new Failure('transient', price);
+        return { steadyMax: groups.reduce((sum, { replicas }) => sum + replicas.max * price, 0) };
+      },
       pollMs: 30_000,
       random: () => 0.5,
       boundary(boundary) {
@@ -121,6 +138,12 @@ async function watch(
     repo,
     store,
     secrets,
+    prices,
+    at(time) {
+      stopped = Date.parse(time);
+    },
+    approve: (commit) =>
+      store.approve('main', { commit, plan: 'a plan', by: 'somebody', at: stopped ?? Date.now() }, []),
     push(changed) {
       repo.commit(changed);
       return pass();
@@ -294,9 +317,34 @@ describe('deletions', () => {
   test('that were held are forgotten when the files come back', async () => {
     const world = await watch(several(10));
     await world.push(Object.fromEntries([0, 1, 2, 3].map((i) => [`s${i}.dstack.yml`, null])));
+    const held = await world.desired('s0');
+    expect(held?.pending).toMatchObject({ reason: 'deletion-budget', revision: null, until: null });
     await world.push(several(10));
     expect((await world.project()).held).toEqual([]);
-    expect(world.writes()).toBe(10);
+    expect(await world.desired('s0')).toEqual({ service: held?.service, removed: false, problems: [] });
+    expect(await world.events()).toContain('s0 withdrawn: its removal is no longer asked for');
+  });
+
+  test('are not let through by the very commit that raises the budget for them, but by the next', async () => {
+    const world = await watch(several(10));
+    const gone = Object.fromEntries([0, 1, 2, 3].map((i) => [`s${i}.dstack.yml`, null]));
+    await world.push({ ...gone, 'trueup.yml': 'deletion_budget: 9\n' });
+    expect(await world.names()).toHaveLength(10);
+    expect(await world.events()).toContainEqual(
+      expect.stringMatching(/policy-loosened: .*`deletion_budget`/),
+    );
+    await world.restart();
+    await world.pass();
+    expect(await world.names()).toHaveLength(10);
+    await world.push({ 'README.md': 'hello' });
+    expect(await world.names()).toHaveLength(6);
+  });
+
+  test('that were held go once a commit of its own has raised the budget', async () => {
+    const world = await watch(several(10));
+    await world.push(Object.fromEntries([0, 1, 2, 3].map((i) => [`s${i}.dstack.yml`, null])));
+    await world.push({ 'trueup.yml': 'deletion_budget: 9\n' });
+    expect(await world.names()).toHaveLength(6);
   });
 
   test('do not happen while trueup.yml is broken', async () => {
@@ -340,6 +388,219 @@ describe('a policy', () => {
     await world.restart();
     await world.pass();
     expect((await world.desired('one'))?.service).toEqual(before);
+  });
+});
+
+describe('a window', () => {
+  const nightly = 'windows: [{schedule: "0 22 * * *", duration: 2h}]\n';
+  const world = (files: Parameters<TestRepo['commit']>[0]) =>
+    watch(files, { at: '2026-01-05T12:00:00.000Z' });
+
+  test('keeps a change back until it opens, told once, and through a restart', async () => {
+    const { pass, push, desired, restart, events, at } = await world({
+      'one.dstack.yml': web('one'),
+      'trueup.yml': nightly,
+    });
+    // The first commit waits as well.
+    expect((await desired('one'))?.service).toBeNull();
+    at('2026-01-05T22:00:00.000Z');
+    await pass();
+    const first = (await desired('one'))?.service;
+    at('2026-01-06T12:00:00.000Z');
+    const { wakeAt } = await push({ 'one.dstack.yml': web('one', 'env: [A=1]') });
+    expect(wakeAt).toBeLessThan(Date.parse('2026-01-06T22:00:00.000Z'));
+    for (let turn = 0; turn < 3; turn++) {
+      await restart();
+      await pass();
+      await pass();
+    }
+    const waiting = await desired('one');
+    expect(waiting?.service).toEqual(first);
+    expect(waiting?.pending).toMatchObject({
+      reason: 'window',
+      until: Date.parse('2026-01-06T22:00:00.000Z'),
+      since: Date.parse('2026-01-06T12:00:00.000Z'),
+      service: { configuration: { env: expect.anything() } },
+    });
+    at('2026-01-06T21:59:50.000Z');
+    expect((await pass()).wakeAt).toBe(Date.parse('2026-01-06T22:00:00.000Z'));
+    at('2026-01-06T22:00:00.000Z');
+    await pass();
+    const after = await desired('one');
+    expect(after?.pending).toBeUndefined();
+    expect(after?.service?.configuration).toHaveProperty('env');
+    const told = (await events()).filter((event) => /^one (pending|admitted)/.test(event));
+    expect(told).toEqual([
+      expect.stringMatching(/^one pending: revision \w+ waits, until 2026-01-05T22:00:00.000Z/),
+      expect.stringMatching(/^one admitted: revision \w+ no longer waits/),
+      expect.stringMatching(/^one pending: revision \w+ waits, until 2026-01-06T22:00:00.000Z/),
+      expect.stringMatching(/^one admitted: /),
+    ]);
+  });
+
+  test('holds for the commit that takes it away, and for none after it', async () => {
+    const { push, desired } = await world({ 'one.dstack.yml': web('one') });
+    await push({ 'trueup.yml': nightly });
+    await push({ 'trueup.yml': null, 'one.dstack.yml': web('one', 'env: [A=1]') });
+    expect((await desired('one'))?.pending?.reason).toBe('window');
+    await push({ 'README.md': 'hello' });
+    expect((await desired('one'))?.pending).toBeUndefined();
+    expect((await desired('one'))?.service?.configuration).toHaveProperty('env');
+  });
+
+  test('that waits for one change is replaced by a newer commit', async () => {
+    const { push, desired, events } = await world({ 'one.dstack.yml': web('one') });
+    const before = await desired('one');
+    await push({ 'trueup.yml': nightly });
+    await push({ 'one.dstack.yml': web('one', 'env: [A=1]') });
+    await push({ 'one.dstack.yml': web('one') });
+    expect(await desired('one')).toEqual(before);
+    expect(await events()).toContainEqual(expect.stringMatching(/^one withdrawn: /));
+  });
+});
+
+describe('a budget', () => {
+  test('keeps a dearer change back, with figures, until it is cheaper', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one', 'replicas: 2'), 'trueup.yml': 'budget: 5\n' });
+    world.prices.set('one', 2);
+    await world.push({ 'one.dstack.yml': web('one', 'replicas: 3') });
+    expect((await world.desired('one'))?.pending).toMatchObject({
+      reason: 'budget',
+      detail: expect.stringMatching(/6.00 \$\/h wanted, 5.00 allowed, now 4.00/),
+    });
+    await world.pass();
+    world.prices.set('one', 1.5);
+    await world.pass();
+    expect((await world.desired('one'))?.service?.spec.groups[0]?.replicas.max).toBe(3);
+    expect((await world.events()).filter((event) => event.startsWith('one pending'))).toHaveLength(1);
+  });
+
+  test('makes what has no price wait, and says why', async () => {
+    const world = await watch({ 'trueup.yml': 'services: {one: {budget: 5}}\n' });
+    world.prices.set('one', 'the cloud cannot say its prices');
+    await world.push({ 'one.dstack.yml': web('one'), 'two.dstack.yml': web('two', 'env: [A=1]') });
+    expect((await world.desired('one'))?.pending?.detail).toMatch(/unknown.*the cloud cannot say its prices/);
+    expect((await world.desired('two'))?.pending).toBeUndefined();
+    world.prices.set('one', 1);
+    await world.pass();
+    expect((await world.desired('one'))?.pending).toBeUndefined();
+  });
+
+  test('that is raised in a commit of its own lets through what waits', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one'), 'trueup.yml': 'budget: 2\n' });
+    world.prices.set('one', 1);
+    await world.push({ 'one.dstack.yml': web('one', 'replicas: 3'), 'trueup.yml': 'budget: 3\n' });
+    expect((await world.desired('one'))?.pending?.reason).toBe('budget');
+    await world.push({ 'trueup.yml': 'budget: 3.5\n' });
+    expect((await world.desired('one'))?.pending).toBeUndefined();
+  });
+});
+
+describe('a suspension', () => {
+  test('leaves services as they are, also those whose files are gone, until it is lifted', async () => {
+    const world = await watch({
+      'one.dstack.yml': web('one'),
+      'two.dstack.yml': web('two', 'env: [A=1]'),
+      'three.dstack.yml': web('three', 'env: [A=2]'),
+    });
+    const before = await world.desired('one');
+    await world.push({ 'trueup.yml': 'suspend: {services: [one, t*o]}\n' });
+    await world.push({
+      'one.dstack.yml': web('one', 'env: [B=1]'),
+      'two.dstack.yml': null,
+      'three.dstack.yml': web('three', 'env: [A=3]'),
+    });
+    expect(await world.desired('one')).toMatchObject({
+      service: before?.service,
+      suspended: true,
+      pending: { reason: 'suspended', until: null },
+    });
+    expect((await world.desired('two'))?.pending).toMatchObject({ reason: 'suspended', revision: null });
+    expect((await world.desired('three'))?.suspended).toBeUndefined();
+    expect((await world.desired('three'))?.pending).toBeUndefined();
+    await world.push({ 'trueup.yml': null });
+    expect(await world.names()).toEqual(['one', 'three']);
+    expect((await world.desired('one'))?.service?.configuration).toHaveProperty('env');
+    const told = (await world.events()).filter((event) => /^one (suspended|resumed)/.test(event));
+    expect(told).toHaveLength(2);
+  });
+});
+
+describe('a gated project', () => {
+  const gated = { apply: 'gated' } as const;
+
+  test('waits for the approval of every commit, the first one too', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') }, gated);
+    expect(await world.desired('one')).toMatchObject({ service: null, pending: { reason: 'approval' } });
+    expect((await world.project()).applied).toBeUndefined();
+    await world.approve(world.repo.head());
+    await world.pass();
+    const first = await world.desired('one');
+    expect(first?.service).not.toBeNull();
+    expect(first?.pending).toBeUndefined();
+
+    const second = world.repo.head();
+    await world.push({ 'one.dstack.yml': web('one', 'env: [A=1]'), 'two.dstack.yml': web('two') });
+    await world.pass();
+    expect((await world.desired('one'))?.service).toEqual(first?.service);
+    expect((await world.project()).pending?.commit).toBe(world.repo.head());
+    expect((await world.project()).applied).toBe(second);
+
+    await world.restart();
+    await world.approve(world.repo.head());
+    await world.pass();
+    expect((await world.desired('one'))?.service?.configuration).toHaveProperty('env');
+    expect((await world.desired('two'))?.service).not.toBeNull();
+    expect((await world.project()).pending).toBeUndefined();
+    const told = (await world.events()).filter((event) => /^ (pending|admitted)/.test(event));
+    expect(told).toHaveLength(4);
+  });
+
+  test('lets a newer commit replace the one that waits, so that an approval of that one is for nothing', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') }, gated);
+    await world.approve(world.repo.head());
+    await world.pass();
+    await world.push({ 'one.dstack.yml': web('one', 'env: [A=1]') });
+    const late = world.repo.head();
+    await world.push({ 'one.dstack.yml': web('one', 'env: [A=2]') });
+    await world.approve(late);
+    await world.pass();
+    const record = await world.desired('one');
+    expect(record?.service?.configuration).not.toHaveProperty('env');
+    expect(record?.pending?.commit).toBe(world.repo.head());
+  });
+
+  test('has nothing to approve of a commit that changes nothing', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') }, gated);
+    await world.approve(world.repo.head());
+    await world.pass();
+    await world.push({ 'README.md': 'hello' });
+    expect((await world.project()).applied).toBe(world.repo.head());
+    expect((await world.project()).pending).toBeUndefined();
+  });
+
+  test('takes no policy from a commit that nobody approved', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') }, gated);
+    await world.approve(world.repo.head());
+    await world.pass();
+    await world.push({ 'trueup.yml': 'suspend: true\nrollout: {surge: 4}\n' });
+    expect((await world.desired('one'))?.suspended).toBeUndefined();
+    expect((await world.desired('one'))?.service?.spec.policy.surge).toBe(1);
+    expect((await world.project()).pending?.commit).toBe(world.repo.head());
+    await world.approve(world.repo.head());
+    await world.pass();
+    expect((await world.desired('one'))?.suspended).toBe(true);
+  });
+
+  test('removes nothing that was not approved', async () => {
+    const world = await watch({ 'one.dstack.yml': web('one') }, gated);
+    await world.approve(world.repo.head());
+    await world.pass();
+    await world.push({ 'one.dstack.yml': null });
+    expect((await world.desired('one'))?.pending).toMatchObject({ reason: 'approval', revision: null });
+    await world.approve(world.repo.head());
+    await world.pass();
+    expect(await world.names()).toEqual([]);
   });
 });
 

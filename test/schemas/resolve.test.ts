@@ -172,3 +172,26 @@ describe('paths', () => {
     expect(process?.other).toEqual({ repos: [{ url: 'https://example.com/a.git', path: '/src' }] });
   });
 });
+
+describe('when a service begins and ends', () => {
+  test.each<[string, Partial<ServiceSpec>]>([
+    ['schedule: {cron: "0 8 * * mon-fri"}', { schedule: { cron: ['0 8 * * mon-fri'] } }],
+    ['max_duration: 8h', { maxDurationMs: 28_800_000 }],
+    [
+      'utilization_policy: {min_gpu_utilization: 10, time_window: 30m}',
+      { utilization: { minGpuPercent: 10, windowMs: 1_800_000 } },
+    ],
+    ['retry: {on_events: [error], duration: 2h}', { retry: { on: ['error'], durationMs: 7_200_000 } }],
+    ['retry: {}', { retry: { on: ['no-capacity', 'interruption', 'error'], durationMs: 3_600_000 } }],
+    ['priority: 7', { priority: 7 }],
+  ])('is read from %s', (line, fields) => {
+    expect(specOf(line)).toMatchObject(fields);
+  });
+
+  test.each(['max_duration: off', 'max_duration: 0', 'retry: true', 'retry: false', 'priority: 0'])(
+    '%s says nothing',
+    (line) => {
+      expect(specOf(line)).toEqual(specOf(''));
+    },
+  );
+});

@@ -1,0 +1,65 @@
+// What is kept of a project once a commit has been judged: which commit is in force, by which rules, and what is wrong
+// with files that belong to no service.
+import type { DesiredRecord } from '../schemas/desired.ts';
+import type { Problem } from '../schemas/errors.ts';
+import { strangers } from '../schemas/policy-names.ts';
+import type { Policies, ProjectState } from '../schemas/project.ts';
+import type { Admission } from './plan/admit.ts';
+import type { Source } from './source/git.ts';
+import type { Snapshot } from './source/snapshot.ts';
+
+/** What a commit asks for. */
+export interface Asked {
+  readonly commit: Awaited<ReturnType<Source['fetch']>>;
+  readonly snapshot: Snapshot;
+  readonly next: ReadonlyMap<string, DesiredRecord>;
+}
+
+export interface Judged {
+  readonly admission: Admission;
+  readonly policies: Policies;
+  /** Whether the commit is in force, but for what waits. */
+  readonly isApplied: boolean;
+}
+
+export function stateAfter(
+  { pending, ...before }: ProjectState,
+  { commit, snapshot }: Asked,
+  { admission, policies, isApplied }: Judged,
+  now: number,
+): ProjectState {
+  const since = pending?.commit === commit.commit ? pending.since : now;
+  const policy = snapshot.policy ?? undefined;
+  const waits = { commit: commit.commit, since, ...(policy && { policy }) };
+  return {
+    ...before,
+    commit: commit.commit,
+    ...(isApplied ? { applied: commit.commit, policies } : { pending: waits }),
+    committedAt: commit.committedAt,
+    subject: commit.subject,
+    author: commit.author,
+    problems: [
+      ...snapshot.problems,
+      ...strangers(snapshot.mentions, [...admission.records.keys()]),
+      ...homeless(snapshot),
+    ],
+    others: othersOf(snapshot),
+    held: admission.held,
+    renames: admission.renames,
+  };
+}
+
+// Private
+
+/** Problems of files that do not even say what they are called. */
+function homeless(snapshot: Snapshot): Problem[] {
+  return [...snapshot.files.values()]
+    .filter(({ ok, name }) => !ok && name === null)
+    .flatMap(({ problems }) => problems);
+}
+
+function othersOf(snapshot: Snapshot): ProjectState['others'] {
+  return [...snapshot.files.values()]
+    .filter(({ ok, type }) => ok && type !== null && type !== 'service')
+    .map(({ path, type, name }) => ({ path, type: type ?? '', name }));
+}
