@@ -1,20 +1,24 @@
-// The daemon's HTTP API, its page and its metrics. Reads the store and asks the daemon; changes nothing itself.
+// The daemon's HTTP API, its page and its metrics. Reads the store and asks the daemon; changes nothing itself but
+// that a plan is kept and a commit approved.
 import { readFileSync } from 'node:fs';
-import { type Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
-import { planRequestSchema } from '../schemas/api.ts';
+import type { Capabilities } from '../schemas/api.ts';
 import { asFailure } from '../schemas/errors.ts';
-import type { Plan } from '../schemas/plan.ts';
+import { type ApplyDeps, apply } from './api/applies.ts';
 import { answer, answerFailure, unknown } from './api/errors.ts';
-import { type Env, mayRead, requires, requiresRead } from './api/guard.ts';
+import { type Env, requires, requiresRead } from './api/guard.ts';
+import { logIn } from './api/login.ts';
 import { metricsText } from './api/metrics.ts';
 import { pageHeaders, pageOf } from './api/page.ts';
+import { keptPlan, keptPlans, type PlanDeps, planCommit, planFiles } from './api/plans.ts';
 import { readService, readStatus, serviceNames, type UrlOf } from './api/read.ts';
+import { type ApiContext, count, flag, limited, projectOf, visible } from './api/request.ts';
 import { eventsOf, jsonLines } from './api/stream.ts';
+import type { Login } from './oidc.ts';
 import type { Store } from './store/store.ts';
-import type { TokenEntry } from './tokens.ts';
+import { findToken, mayUse, SCOPES, type TokenEntry } from './tokens.ts';
 import type { createWebhook } from './webhook.ts';
 
 export interface LogRequest {
@@ -38,18 +42,20 @@ export interface LogEntry {
 
 export type Webhook = ReturnType<typeof createWebhook>;
 
-export interface ApiDeps {
+export interface ApiDeps extends PlanDeps, ApplyDeps {
   readonly store: Store;
   readonly tokens: readonly TokenEntry[];
+  /** null: the server knows its own tokens only. */
+  readonly login: Login | null;
   readonly projects: readonly string[];
+  /** Whether the server itself says at GitHub how a commit fares. */
+  readonly setsStatuses: (project: string) => boolean;
   /** Who sees the page and the metrics. */
   readonly page: 'open' | 'token';
   /** Null when the daemon can do its work, else why it cannot. */
   readonly unready: () => string | null;
   readonly urlOf: UrlOf;
   readonly logs: (request: LogRequest) => AsyncIterable<LogEntry>;
-  /** Of the given files, or of the newest commit; against what was applied. */
-  readonly plan: (project: string, files: readonly { path: string; text: string }[] | null) => Promise<Plan>;
   /** Takes a delivery with its body unread; null when the project takes none. */
   readonly webhook: (project: string) => Webhook | null;
   /** Told of what went wrong here, for the operator's log. */
@@ -57,19 +63,28 @@ export interface ApiDeps {
 }
 
 const PLAN_BYTES = 32 * 1024 * 1024;
+/** Room for what is asked for by name, and for a token. */
+const SMALL_BYTES = 64 * 1024;
 const EVENTS_ON_PAGE = 20;
 
 export function createApi(deps: ApiDeps): Hono<Env> {
   const app = new Hono<Env>();
-  const read = requires(deps.tokens, 'read');
-  const open = requiresRead(deps.tokens, deps.page);
+  const find = async (token: string) =>
+    findToken(deps.tokens, token) ?? (await deps.login?.find(token)) ?? null;
+  const read = requires(find, 'read');
+  const open = requiresRead(find, deps.page);
   app.get('/api/v1/status', read, (c) => status(c, deps));
   app.get('/api/v1/services/:name', read, (c) => service(c, deps, 'view'));
   app.get('/api/v1/services/:name/why', read, (c) => service(c, deps, 'why'));
   app.get('/api/v1/services/:name/logs', read, (c) => logs(c, deps));
   app.get('/api/v1/events', read, (c) => events(c, deps));
-  app.get('/api/v1/plan', read, (c) => planned(c, deps));
-  app.post('/api/v1/plan', read, limited(PLAN_BYTES), (c) => planned(c, deps));
+  app.get('/api/v1/plan', read, (c) => planCommit(c, deps));
+  app.post('/api/v1/plan', read, limited(PLAN_BYTES), (c) => planFiles(c, deps));
+  app.get('/api/v1/plans', read, (c) => keptPlans(c, deps));
+  app.get('/api/v1/plans/:id', read, (c) => keptPlan(c, deps));
+  app.post('/api/v1/applies', requires(find, 'apply'), limited(SMALL_BYTES), (c) => apply(c, deps));
+  app.get('/api/v1/capabilities', read, (c) => capabilities(c, deps));
+  app.post('/api/v1/login', limited(SMALL_BYTES), (c) => logIn(c, deps.login));
   app.post('/webhooks/:provider{github|git}', (c) => webhook(c, deps));
   app.get('/readyz', (c) => readiness(c, deps));
   app.get('/metrics', open, (c) => metrics(c, deps));
@@ -91,22 +106,8 @@ export const VERSION = z
   .object({ version: z.string() })
   .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))).version;
 
-type ApiContext = Context<Env>;
-
-/** The project a request names; a response when there is none it may see. */
-function projectOf(c: ApiContext, deps: ApiDeps): string | Response {
-  const project = c.req.query('project') ?? 'main';
-  if (!mayRead(c, project))
-    return answer(c, 403, `the token \`${c.var.token.name}\` may not see \`${project}\``);
-  return deps.projects.includes(project) ? project : unknown(c, 'project', project, visible(c, deps));
-}
-
-function visible(c: ApiContext, deps: ApiDeps): string[] {
-  return deps.projects.filter((project) => mayRead(c, project));
-}
-
 async function status(c: ApiContext, deps: ApiDeps): Promise<Response> {
-  const project = projectOf(c, deps);
+  const project = projectOf(c, deps.projects);
   if (typeof project !== 'string') return project;
   const all = await readStatus(deps.store, project, deps.urlOf);
   const name = c.req.query('service');
@@ -122,16 +123,13 @@ async function status(c: ApiContext, deps: ApiDeps): Promise<Response> {
 }
 
 async function service(c: ApiContext, deps: ApiDeps, what: 'view' | 'why'): Promise<Response> {
-  const project = projectOf(c, deps);
+  const project = projectOf(c, deps.projects);
   if (typeof project !== 'string') return project;
   const name = c.req.param('name') ?? '';
   const found = await readService(deps.store, project, name, deps.urlOf);
   if (found) return c.json(found[what]);
   return unknown(c, 'service', name, await serviceNames(deps.store, project));
 }
-
-const flag = z.enum(['', '0', '1', 'true', 'false']).transform((text) => text !== '0' && text !== 'false');
-const count = (max: number) => z.coerce.number().int().min(0).max(max);
 
 const eventQuerySchema = z.object({
   after: count(Number.MAX_SAFE_INTEGER).optional(),
@@ -141,7 +139,7 @@ const eventQuerySchema = z.object({
 });
 
 async function events(c: ApiContext, deps: ApiDeps): Promise<Response> {
-  const project = projectOf(c, deps);
+  const project = projectOf(c, deps.projects);
   if (typeof project !== 'string') return project;
   const query = eventQuerySchema.safeParse(c.req.query());
   if (!query.success) return badQuery(c, query.error);
@@ -171,7 +169,7 @@ const logQuerySchema = z.object({
 });
 
 async function logs(c: ApiContext, deps: ApiDeps): Promise<Response> {
-  const project = projectOf(c, deps);
+  const project = projectOf(c, deps.projects);
   if (typeof project !== 'string') return project;
   const query = logQuerySchema.safeParse(c.req.query());
   if (!query.success) return badQuery(c, query.error);
@@ -193,18 +191,17 @@ async function* spelled(entries: AsyncIterable<LogEntry>) {
   }
 }
 
-async function planned(c: ApiContext, deps: ApiDeps): Promise<Response> {
-  const project = projectOf(c, deps);
+function capabilities(c: ApiContext, deps: ApiDeps): Response {
+  const project = projectOf(c, deps.projects);
   if (typeof project !== 'string') return project;
-  if (c.req.method === 'GET') return c.json(await deps.plan(project, null));
-  const body = planRequestSchema.safeParse(await c.req.json().catch(() => undefined));
-  if (body.success) return c.json(await deps.plan(project, body.data.files));
-  return answer(
-    c,
-    400,
-    'the body is not a list of files',
-    'Send {"files": [{"path": "web.dstack.yml", "text": "…"}]}.',
-  );
+  const able: Capabilities = {
+    version: VERSION,
+    project,
+    apply: deps.applyOf(project),
+    github: { statuses: deps.setsStatuses(project) },
+    scopes: SCOPES.filter((scope) => mayUse(c.var.token, scope, project)),
+  };
+  return c.json(able);
 }
 
 /** Proven by its signature, not by a token. Its body is read by the one who knows the secret. */
@@ -228,7 +225,7 @@ async function metrics(c: ApiContext, deps: ApiDeps): Promise<Response> {
 }
 
 async function page(c: ApiContext, deps: ApiDeps): Promise<Response> {
-  const projects = visible(c, deps);
+  const projects = visible(c, deps.projects);
   const histories = projects.map((project) => deps.store.events({ project, limit: EVENTS_ON_PAGE }));
   const latest = (await Promise.all(histories)).flat().sort((a, b) => b.seq - a.seq);
   const body = pageOf(await statuses(c, deps), latest.slice(0, EVENTS_ON_PAGE), VERSION);
@@ -236,14 +233,7 @@ async function page(c: ApiContext, deps: ApiDeps): Promise<Response> {
 }
 
 async function statuses(c: ApiContext, deps: ApiDeps) {
-  return Promise.all(visible(c, deps).map((project) => readStatus(deps.store, project, deps.urlOf)));
-}
-
-function limited(maxSize: number) {
-  return bodyLimit({
-    maxSize,
-    onError: (c) => answer(c, 413, `the body is larger than ${maxSize} bytes`, 'Send less.'),
-  });
+  return Promise.all(visible(c, deps.projects).map((project) => readStatus(deps.store, project, deps.urlOf)));
 }
 
 function badQuery(c: ApiContext, error: z.ZodError): Response {

@@ -9,6 +9,22 @@ import { SCOPES } from './tokens.ts';
 const text = z.string().min(1);
 const secrets = z.union([z.string().regex(/^dir:.+/), z.record(text, z.string().regex(/^(env|file):.+/))]);
 
+const oneOrMore = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
+
+/** Whom an issuer's token lets in. Without `ref`, `environment` and so on, any will do. */
+const oidcSchema = z.strictObject({
+  issuer: z.url({ protocol: /^https?$/ }).default('https://token.actions.githubusercontent.com'),
+  audience: text,
+  repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
+  ref: oneOrMore.optional(),
+  event: oneOrMore.optional(),
+  environment: oneOrMore.optional(),
+  job_workflow_ref: oneOrMore.optional(),
+  scopes: z.array(z.enum(['read', 'plan', 'apply'])).min(1),
+  projects: z.array(text).min(1).default(['*']),
+});
+export type OidcSettings = z.infer<typeof oidcSchema>;
+
 const projectSchema = z.strictObject({
   repo: text,
   branch: text.optional(),
@@ -27,6 +43,7 @@ const projectSchema = z.strictObject({
     .regex(/^(env|file):.+/)
     .optional(),
   local: z.boolean().optional(),
+  apply: z.enum(['auto', 'gated']).optional(),
 });
 export type ProjectSettings = z.infer<typeof projectSchema>;
 
@@ -39,7 +56,13 @@ const settingsSchema = z.strictObject({
   page: z.enum(['open', 'token']).optional(),
   apply: z.enum(['auto', 'gated']).optional(),
   allow_root: z.boolean().optional(),
-  local: z.strictObject({ slots: z.int().min(1).max(10_000).optional() }).optional(),
+  local: z
+    .strictObject({
+      slots: z.int().min(1).max(10_000).optional(),
+      price: z.number().min(0).max(1_000_000).optional(),
+    })
+    .optional(),
+  oidc: z.array(oidcSchema).optional(),
   tokens: z
     .array(
       z.strictObject({
@@ -90,8 +113,13 @@ function wordIssue(issue: z.core.$ZodIssue, at: At): Problem[] {
     return issue.keys.map((key) => at([...issue.path, key], `unknown key \`${key}\``, suggest(key)));
   }
   const name = issue.path.join('.') || 'the file';
-  const key = issue.path.findLast((part) => typeof part === 'string' && part in FIXES);
-  return [at(issue.path, `${name}: ${wordOf(issue)}`, FIXES[String(key)] ?? 'Correct the value.')];
+  return [at(issue.path, `${name}: ${wordOf(issue)}`, fixOf(issue.path))];
+}
+
+function fixOf(path: readonly PropertyKey[]): string {
+  const fixes = path[0] === 'oidc' && path.length > 1 ? { ...FIXES, ...OIDC_FIXES } : FIXES;
+  const key = path.findLast((part) => typeof part === 'string' && part in fixes);
+  return fixes[String(key)] ?? 'Correct the value.';
 }
 
 function wordOf(issue: z.core.$ZodIssue): string {
@@ -106,8 +134,9 @@ function wordOf(issue: z.core.$ZodIssue): string {
 }
 
 function suggest(key: string): string {
-  const known = closest(key, Object.keys(FIXES));
-  return known ? `Did you mean \`${known}\`?` : `Remove it. Known keys: ${Object.keys(FIXES).join(', ')}.`;
+  const keys = [...new Set([...Object.keys(FIXES), ...Object.keys(OIDC_FIXES)])];
+  const known = closest(key, keys);
+  return known ? `Did you mean \`${known}\`?` : `Remove it. Known keys: ${keys.join(', ')}.`;
 }
 
 /** Key -> what to write. */
@@ -125,14 +154,30 @@ const FIXES: { readonly [key: string]: string } = {
   database_url: 'Write a postgres:// URL, or leave it to the variable DATABASE_URL.',
   proxies: 'Write a number of proxy processes from 1 to 64.',
   page: 'Write `open` or `token`.',
-  apply: 'Write `auto`.',
+  apply: 'Write `auto` (a commit is applied as soon as it is read) or `gated` (it waits for its approval).',
   allow_root: 'Write `true` or `false`.',
-  local: 'Write `local: true` or `false` in a project, `local: {slots: 32}` for the server.',
+  local: 'Write `local: true` or `false` in a project, `local: {slots: 32, price: 0}` for the server.',
   slots: 'Write how many replicas this machine may run, from 1 to 10000.',
+  price: 'Write what a replica on this machine is reckoned at, in USD per hour, for example `0.25`.',
+  oidc: 'Write a list of `{audience: …, repository: OWNER/NAME, scopes: [plan]}`; see docs/apply.md.',
   tokens: 'Write a list of entries; `trueup token new` prints one.',
   name: 'Write a name for the token.',
   sha256: 'Write 64 hex digits; `trueup token new` prints an entry.',
   scopes: `Write a list of ${SCOPES.join(', ')}.`,
+};
+
+/** The same for members of `oidc`. */
+const OIDC_FIXES: { readonly [key: string]: string } = {
+  issuer: 'Write the URL of the issuer, as its tokens name it; without it, it is GitHub Actions.',
+  audience: 'Write what the workflow asks its token for, for example the URL of this server.',
+  repository: 'Write OWNER/NAME.',
+  ref: 'Write one or more refs, for example `refs/heads/main` or `refs/heads/release/*`.',
+  event: 'Write one or more events, for example `push` or `[push, pull_request]`.',
+  environment: 'Write one or more names of environments, for example `production`.',
+  job_workflow_ref:
+    'Write one or more workflows, for example `me/services/.github/workflows/apply.yml@refs/heads/main`.',
+  scopes: 'Write a list of read, plan, apply.',
+  projects: "Write a list of projects, or `['*']`.",
 };
 
 function notYaml(

@@ -71,6 +71,7 @@ function projectOf(
     webhookSecret: secretValue(source, settings.webhook_secret, [...at, 'webhook_secret']),
     gitToken: secretValue(source, settings.git_token, [...at, 'git_token']),
     local,
+    apply: source.options.apply ?? settings.apply ?? source.settings.apply ?? 'auto',
   };
 }
 

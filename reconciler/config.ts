@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Problem } from '../schemas/errors.ts';
 import { type Locate, readSettings, type Settings } from './config-file.ts';
+import { oidcRulesOf } from './config-oidc.ts';
 import { projectsOf } from './config-projects.ts';
+import type { OidcRule } from './oidc-rules.ts';
 import { parseReference, readReference } from './reference.ts';
 import type { SecretSource } from './secrets.ts';
 import type { TokenEntry } from './tokens.ts';
@@ -27,7 +29,11 @@ export interface ProjectConfig {
   readonly gitToken: string | null;
   /** Whether replicas may run as processes of this machine. */
   readonly local: boolean;
+  readonly apply: ApplyMode;
 }
+
+/** auto: a commit is applied as soon as it is read. gated: it waits until somebody approves it by a plan. */
+export type ApplyMode = 'auto' | 'gated';
 
 export interface ServerConfig {
   readonly projects: readonly ProjectConfig[];
@@ -36,14 +42,15 @@ export interface ServerConfig {
   readonly dataDir: string;
   /** null: a database of our own in the data dir. */
   readonly databaseUrl: string | null;
-  /** Replicas this machine may run. */
-  readonly slots: number;
+  /** Replicas this machine may run, and what each is reckoned at (USD per hour). */
+  readonly local: { readonly slots: number; readonly price: number };
   readonly proxies: number;
   /** Beside the daemon's own. */
   readonly tokens: readonly TokenEntry[];
   /** Who sees the page and the metrics: everybody who reaches the address, or holders of a read token. */
   readonly page: 'open' | 'token';
-  readonly apply: 'auto';
+  /** Who else may log in, by the token of an issuer. */
+  readonly oidc: readonly OidcRule[];
   /** End what is left of a data dir, then exit. */
   readonly stop: boolean;
   /** Ctrl-C leaves proxies and replicas running. */
@@ -61,6 +68,7 @@ export interface ServeOptions {
   readonly project?: string;
   readonly backend?: readonly string[];
   readonly allowRoot?: boolean;
+  readonly apply?: ApplyMode;
   readonly stop?: boolean;
   readonly detachOnExit?: boolean;
 }
@@ -110,20 +118,17 @@ const DEFAULTS = { listen: '127.0.0.1:3000', dataDir: '.trueup', slots: 32, prox
 
 function build(source: Source): ServerConfig {
   const { settings, options } = source;
-  if (settings.apply === 'gated') {
-    source.problem(['apply'], '`apply: gated` is not available yet', 'Write `apply: auto`.');
-  }
   const listen = listenOf(source);
   return {
     projects: options.stop ? [] : projectsOf(source),
     listen,
     dataDir: dataDirOf(source),
     databaseUrl: databaseUrlOf(source),
-    slots: settings.local?.slots ?? DEFAULTS.slots,
+    local: { slots: settings.local?.slots ?? DEFAULTS.slots, price: settings.local?.price ?? 0 },
     proxies: settings.proxies ?? DEFAULTS.proxies,
     tokens: settings.tokens ?? [],
     page: settings.page ?? (isLoopback(listen.host) ? 'open' : 'token'),
-    apply: 'auto',
+    oidc: oidcRulesOf(source),
     stop: options.stop ?? false,
     detachOnExit: options.detachOnExit ?? false,
   };

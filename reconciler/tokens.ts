@@ -11,7 +11,7 @@ export interface TokenEntry {
   readonly name: string;
   /** Hex. */
   readonly sha256: string;
-  /** `admin` holds every other. */
+  /** `admin` holds every other, `apply` holds `plan`, and `plan` holds `read`. */
   readonly scopes: readonly Scope[];
   /** '*': all of them. */
   readonly projects: readonly string[];
@@ -67,12 +67,20 @@ export function findToken(entries: readonly TokenEntry[], token: string): TokenE
 }
 
 export function mayUse(entry: TokenEntry, scope: Scope, project: string | null): boolean {
-  const inScope = entry.scopes.includes('admin') || entry.scopes.includes(scope);
+  const inScope = entry.scopes.some((held) => HELD[held].includes(scope));
   const inProject = project === null || entry.projects.includes('*') || entry.projects.includes(project);
   return inScope && inProject;
 }
 
 // Private
+
+const HELD: { readonly [scope in Scope]: readonly Scope[] } = {
+  admin: SCOPES,
+  apply: ['apply', 'plan', 'read'],
+  plan: ['plan', 'read'],
+  read: ['read'],
+  call: ['call'],
+};
 
 function sha256(token: string): Buffer {
   return createHash('sha256').update(token).digest();

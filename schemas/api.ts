@@ -91,6 +91,8 @@ export const serviceViewSchema = z.object({
   /** null: nothing was deployed yet. */
   deployment: z.int().nullable(),
   revision: z.string().nullable(),
+  /** What its file asks for, as far as it may be applied; null: nothing. Another one than `revision` until that is deployed. */
+  asked: z.string().nullable().optional(),
   desired: z.int(),
   ready: z.int(),
   url: z.string(),
@@ -126,7 +128,7 @@ export const whySchema = z.object({
   /** What happens next, in one sentence. */
   next: z.string(),
   problems: list(problemSchema),
-  /** The newest replica that failed, with the last lines it printed. */
+  /** The newest replica that failed, with the last lines it printed and what its probes had come to. */
   failure: z
     .object({
       replica: z.string(),
@@ -134,6 +136,7 @@ export const whySchema = z.object({
       time: instant,
       reason: z.string(),
       log: list(z.string()),
+      probes: list(z.object({ streak: z.int(), failures: z.int(), detail: z.string() })).optional(),
     })
     .optional(),
 });
@@ -142,12 +145,29 @@ export type Why = z.infer<typeof whySchema>;
 /** The body of `POST /plan`: the files of a folder, paths relative to it. */
 export const planRequestSchema = z.object({
   files: z.array(z.object({ path: z.string().min(1).max(4096), text: z.string() })).max(10_000),
-  /** Path (from the root of the repository) -> git's name (object id) of what it holds: of everything `files:` and `repos:` mount. */
-  objects: z.record(z.string(), z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)).optional(),
+  /** Path (from the root of the repository) -> git's name of what it holds (mode and object id, as `100644:5f3c…`): of everything `files:` and `repos:` mount. */
+  objects: z.record(z.string(), z.string().regex(/^[0-7]{6}:[0-9a-f]{40}([0-9a-f]{24})?$/)).optional(),
   /** Keep the plan, so that an apply can name it. Needs the `plan` right. */
   keep: z.boolean().optional(),
+  /** What a kept plan is for, as `owner/repo#12@5f3c…`: under which `GET /plans?label=` finds it again. */
+  label: z.string().min(1).max(300).optional(),
 });
 export type PlanRequest = z.infer<typeof planRequestSchema>;
+
+/** The answer of `GET /plans?label=`: the plans that were kept under this label, newest first, some of them at most. */
+export const keptPlansSchema = z.object({
+  plans: list(
+    z.object({
+      id: z.string(),
+      label: z.string(),
+      digest: z.string(),
+      kept: instant,
+      /** May have passed: then an apply refuses it. */
+      expires: instant,
+    }),
+  ),
+});
+export type KeptPlans = z.infer<typeof keptPlansSchema>;
 
 export const eventSchema = z.object({
   time: instant,
@@ -207,7 +227,38 @@ export const applyAnswerSchema = z.object({
   /** As it would be now. */
   plan: planSchema.optional(),
 });
+export type Refusal = z.infer<typeof refusalSchema>;
 export type ApplyAnswer = z.infer<typeof applyAnswerSchema>;
+
+/** The answer of `GET /capabilities`: what this server does, and what who asks may. */
+export const capabilitiesSchema = z.object({
+  version: z.string(),
+  project: z.string(),
+  /** auto: a commit is applied as soon as it is read; gated: it waits for `POST /applies`. */
+  apply: z.enum(['auto', 'gated']),
+  /** What it does at GitHub of its own accord. */
+  github: z.object({ statuses: z.boolean() }),
+  /** With those that are held by others: `apply` holds `plan`, `plan` holds `read`. */
+  scopes: list(z.enum(['admin', 'read', 'plan', 'apply', 'call'])),
+});
+export type Capabilities = z.infer<typeof capabilitiesSchema>;
+
+/** The body of `POST /login`. */
+export const loginRequestSchema = z.object({
+  /** What the issuer gave, for the audience that the server's rules name. */
+  token: z.string().min(1).max(16_384),
+});
+
+/** The answer of `POST /login`: a token of the server, good until `expires`. Another login gives another. */
+export const loginAnswerSchema = z.object({
+  token: z.string(),
+  expires: instant,
+  /** As what it does is recorded under. */
+  name: z.string(),
+  scopes: list(z.enum(['read', 'plan', 'apply'])),
+  projects: list(z.string()),
+});
+export type LoginAnswer = z.infer<typeof loginAnswerSchema>;
 
 /** Every answer that is not 2xx. */
 export const apiErrorSchema = z.object({

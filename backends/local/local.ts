@@ -19,6 +19,8 @@ export interface LocalOptions {
   /** Names this machine: slots of another, as in a copied data directory, are left alone. */
   readonly machine: string;
   readonly slots?: number;
+  /** What a slot is reckoned at, as who shares this machine may be charged for it; USD per hour. Default 0. */
+  readonly price?: number;
   /** The Node.js that runs keepers. */
   readonly nodePath?: string;
   readonly logs?: LogLimits;
@@ -26,10 +28,10 @@ export interface LocalOptions {
 
 /** Throws `invalid` where plain processes cannot be kept: it takes Linux's /proc and mkfifo. */
 export async function openLocal(options: LocalOptions): Promise<Backend> {
-  const { machine, nodePath = process.execPath, logs = LOG_LIMITS } = options;
+  const { machine, price = 0, nodePath = process.execPath, logs = LOG_LIMITS } = options;
   const dir = resolve(options.dir);
   requirePlatform();
-  const slots = await openSlots(dir, machine, options.slots ?? 32);
+  const slots = await openSlots(dir, { machine, limit: options.slots ?? 32, price });
   const thisMachine = await readMachine(dir);
   const looker = createLooker();
   const transports = new Map<string, SlotTransport>();
@@ -50,7 +52,7 @@ export async function openLocal(options: LocalOptions): Promise<Backend> {
     async offers(placement) {
       const resources = { ...thisMachine.resources, diskGib: await freeDiskGib(dir) };
       const present = { ...thisMachine, resources };
-      return satisfies(present, placement) ? [offerOf(present, slots.free())] : [];
+      return satisfies(present, placement) ? [offerOf(present, slots.free(), price)] : [];
     },
     create: async ({ tags }) => slots.take(tags),
     get: async (id) => slots.find(id),

@@ -33,14 +33,14 @@ export async function freeDiskGib(folder: string): Promise<number> {
   return Math.floor((bavail * bsize) / GIB);
 }
 
-export function offerOf({ resources }: Machine, slotsLeft: number): Offer {
+export function offerOf({ resources }: Machine, slotsLeft: number, price: number): Offer {
   return {
     backend: LOCAL,
     region: LOCAL,
     instance: LOCAL,
     resources,
     spot: false,
-    price: 0,
+    price,
     availability: slotsLeft > 0 ? 'available' : 'not-available',
   };
 }

@@ -23,15 +23,22 @@ export interface Slots {
   giveBack(id: string): Promise<boolean>;
 }
 
-/** `machine`: slots of another one, as in a copied data directory, are left alone. */
-export async function openSlots(dir: string, machine: string, limit: number): Promise<Slots> {
+export interface SlotOptions {
+  /** Slots of another one, as in a copied data directory, are left alone. */
+  readonly machine: string;
+  readonly limit: number;
+  /** What a slot is reckoned at; USD per hour. */
+  readonly price: number;
+}
+
+export async function openSlots(dir: string, { machine, limit, price }: SlotOptions): Promise<Slots> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await sweep(dir);
   const path = (id: string) => join(dir, id);
   const ids = () => readdirSync(dir).filter(isId);
   const find = (id: string): Instance | null => {
     const record = isId(id) ? readRecord(path(id), 'slot') : null;
-    return record?.machine === machine ? describe(id, path(id), record) : null;
+    return record?.machine === machine ? describe(id, path(id), record, price) : null;
   };
   return {
     path,
@@ -95,9 +102,10 @@ function reserve(dir: string, id: string, record: SlotRecord): void {
   renameSync(draft, join(dir, id));
 }
 
-function describe(id: string, slot: string, { tags, createdAt }: SlotRecord): Instance {
+function describe(id: string, slot: string, { tags, createdAt }: SlotRecord, price: number): Instance {
   const status = readRecord(slot, 'stop')?.final ? 'stopping' : 'running';
-  return { id, backend: LOCAL, region: LOCAL, instance: LOCAL, status, tags, pricePerHour: 0, createdAt };
+  const place = { backend: LOCAL, region: LOCAL, instance: LOCAL };
+  return { id, ...place, status, tags, pricePerHour: price, createdAt };
 }
 
 /** A keeper that comes late finds the folder gone, and ends. */

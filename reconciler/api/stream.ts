@@ -60,13 +60,8 @@ export async function* eventsOf(
   }
 }
 
-// Private
-
-/** Between two looks: more than this at once and the oldest are not followed. */
-const CATCH_UP = 10_000;
-
-/** Remembers a change that comes while nobody waits, so that none is slept through. */
-function changesOf(store: Store, signal: AbortSignal) {
+/** Remembers a change that comes while nobody waits, so that none is slept through; the end of `signal` is one too. */
+export function changesOf(store: Pick<Store, 'subscribe'>, signal: AbortSignal) {
   let changed = false;
   let wake: (() => void) | null = null;
   const note = () => {
@@ -84,3 +79,8 @@ function changesOf(store: Store, signal: AbortSignal) {
     close: unsubscribe,
   };
 }
+
+// Private
+
+/** Between two looks: more than this at once and the oldest are not followed. */
+const CATCH_UP = 10_000;

@@ -1,13 +1,16 @@
 // The store in memory, on any clock: for simulation and tests. What is stored is a frozen copy, as JSON would make it.
+import { Failure } from '../../schemas/errors.ts';
 import type { Event, NewEvent } from '../../schemas/events.ts';
 import { checkChanges, checkSettlements } from './check.ts';
 import type {
+  Approval,
   Claim,
   ClaimRequest,
   DesiredChange,
   EventQuery,
   KeyRecord,
   Lease,
+  Quote,
   Settlement,
   Store,
 } from './store.ts';
@@ -24,6 +27,8 @@ export interface Snapshot {
   readonly epoch: number;
   readonly rows: ReadonlyMap<string, Row>;
   readonly journals: ReadonlyMap<string, Readonly<Journal>>;
+  readonly quotes: ReadonlyMap<string, Quote>;
+  readonly approvals: ReadonlyMap<string, Approval>;
 }
 
 export interface MemoryOptions {
@@ -40,6 +45,8 @@ export function openMemory(options: MemoryOptions = {}): MemoryStore {
     leases: 0,
     rows: new Map(),
     journals: new Map(),
+    quotes: new Map(),
+    approvals: new Map(),
     listeners: new Set(),
   };
   return {
@@ -58,6 +65,12 @@ export function openMemory(options: MemoryOptions = {}): MemoryStore {
     load: async (key) => load(world, key),
     list: async (project) => list(world, project),
     projects: async () => sorted(world, (row) => row.service === '').map((row) => row.key),
+    saveQuote: async (quote) => saveQuote(world, quote),
+    quote: async (project, id) => world.quotes.get(quoteKey(project, id)) ?? null,
+    quotesOf: async (project, label, limit) => quotesOf(world, project, label, limit),
+    pruneQuotes: async (before) => pruneQuotes(world, before),
+    approve: async (project, approval, events) => approve(world, project, approval, events),
+    approval: async (project) => world.approvals.get(project) ?? null,
     appendEvents: async (project, events) => appendEvents(world, project, events),
     events: async (query) => events(world, query),
     pruneEvents: async (before) => pruneEvents(world, before),
@@ -77,6 +90,8 @@ interface World {
   leases: number;
   rows: Map<string, Row>;
   journals: Map<string, Journal>;
+  quotes: Map<string, Quote>;
+  approvals: Map<string, Approval>;
   readonly listeners: Set<() => void>;
 }
 
@@ -299,18 +314,54 @@ function subscribe(world: World, changed: () => void): () => void {
   return () => world.listeners.delete(listener);
 }
 
+const quoteKey = (project: string, id: string): string => `${project}/${id}`;
+
+function saveQuote(world: World, quote: Quote): void {
+  const key = quoteKey(quote.project, quote.id);
+  if (world.quotes.has(key))
+    throw new Failure('bug', `there is a plan ${quote.id} of ${quote.project} already`);
+  world.quotes.set(key, copy(quote));
+}
+
+/** Kept in the order of saving, so that of two at one instant the later comes first. */
+function quotesOf(world: World, project: string, label: string, limit: number): Quote[] {
+  return [...world.quotes.values()]
+    .filter((quote) => quote.project === project && quote.label === label)
+    .toReversed()
+    .toSorted((a, b) => b.at - a.at)
+    .slice(0, limit);
+}
+
+function pruneQuotes(world: World, before: number): number {
+  const expired = [...world.quotes].filter(([, { expiresAt }]) => expiresAt < before);
+  for (const [key] of expired) world.quotes.delete(key);
+  return expired.length;
+}
+
+function approve(world: World, project: string, approval: Approval, events: readonly NewEvent[]): void {
+  world.approvals.set(project, copy(approval));
+  wake(world, [project]);
+  appendEvents(world, project, events);
+}
+
 /** After the operation, so that a listener may call the store. */
 function notify(world: World): void {
   for (const listener of world.listeners) queueMicrotask(listener);
 }
 
 /** A copy that goes its own way; rows and events are shared, for they never change. */
-function stored({ epoch, rows, journals }: Snapshot): Snapshot & Pick<World, 'rows' | 'journals'> {
+function stored({ epoch, rows, journals, quotes, approvals }: Snapshot) {
   const copies = [...journals].map(([project, journal]): [string, Journal] => [
     project,
     { last: journal.last, events: [...journal.events] },
   ]);
-  return { epoch, rows: new Map(rows), journals: new Map(copies) };
+  return {
+    epoch,
+    rows: new Map(rows),
+    journals: new Map(copies),
+    quotes: new Map(quotes),
+    approvals: new Map(approvals),
+  };
 }
 
 /** What a database would give back. */
@@ -318,4 +369,29 @@ function document(value: unknown): unknown {
   return value === undefined || value === null ? null : copy(value);
 }
 
-const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value), (_, member) => Object.freeze(member));
+const copy = <T>(value: T): T => frozen(value) as T;
+
+/** Copies that were made: nobody can change them, so what is made from them shares them, as most of a new state does. */
+const copies = new WeakSet<object>();
+
+/** What `JSON.parse(JSON.stringify(value))` gives, without the detour through text. */
+function frozen(value: unknown): unknown {
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value !== 'object' || value === null) return value;
+  if (copies.has(value)) return value;
+  if (!Array.isArray(value) && !isPlain(value)) return frozen(JSON.parse(JSON.stringify(value)));
+  const made = Array.isArray(value) ? value.map((item) => frozen(item) ?? null) : membersOf(value);
+  copies.add(Object.freeze(made));
+  return made;
+}
+
+function membersOf(value: object): object {
+  const members = Object.entries(value).map(([name, member]) => [name, frozen(member)] as const);
+  return Object.fromEntries(members.filter(([, member]) => member !== undefined));
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && !('toJSON' in value);
+}

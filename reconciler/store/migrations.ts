@@ -49,4 +49,30 @@ export const migrations: readonly (readonly string[])[] = [
     )`,
     `create index events_service on trueup.events (project, service, seq)`,
   ],
+  [
+    `create table trueup.quotes (
+      project text not null,
+      id text not null,
+      digest text not null,
+      commit text,
+      at bigint not null,
+      expires_at bigint not null,
+      document json not null,
+      primary key (project, id)
+    )`,
+    `create index quotes_expire on trueup.quotes (expires_at)`,
+    `create table trueup.approvals (
+      project text primary key,
+      commit text not null,
+      plan text not null,
+      by text not null,
+      at bigint not null
+    )`,
+  ],
+  [
+    `alter table trueup.quotes add column label text`,
+    // Of two plans at one instant, the one that was kept later is the newer.
+    `alter table trueup.quotes add column seq bigint generated always as identity`,
+    `create index quotes_label on trueup.quotes (project, label, at) where label is not null`,
+  ],
 ];

@@ -13,6 +13,7 @@ import {
   settle,
   wake,
 } from './keys.ts';
+import { approval, approve, pruneQuotes, quote, quotesOf, saveQuote } from './quotes.ts';
 import type { Query, Sql } from './sql.ts';
 import type { Store } from './store.ts';
 
@@ -36,6 +37,12 @@ export async function sqlStore(sql: Sql): Promise<Omit<Store, 'kind' | 'subscrib
     load: (key) => load(query, key),
     list: (project) => list(query, project),
     projects: () => projects(query),
+    saveQuote: (saved) => saveQuote(query, saved),
+    quote: (project, id) => quote(query, project, id),
+    quotesOf: (project, label, limit) => quotesOf(query, project, label, limit),
+    pruneQuotes: (before) => pruneQuotes(query, before),
+    approve: (project, given, events) => sql.transaction((within) => approve(within, project, given, events)),
+    approval: (project) => approval(query, project),
     appendEvents: (project, events) => appendEvents(query, project, events),
     events: (request) => events(query, request),
     pruneEvents: (before) => pruneEvents(query, before),

@@ -74,6 +74,31 @@ export interface EventQuery {
   readonly limit: number;
 }
 
+/** A plan that is kept, so that an apply can name it. */
+export interface Quote {
+  readonly id: string;
+  readonly project: string;
+  readonly digest: string;
+  /** null: of files that were no commit. */
+  readonly commit: string | null;
+  readonly at: number;
+  readonly expiresAt: number;
+  /** What it is for, in the words of who asked; several may share one. Absent: nobody said. */
+  readonly label?: string;
+  /** The plan as it was shown; opaque here. */
+  readonly document: unknown;
+}
+
+/** Somebody's word that a commit may be applied. */
+export interface Approval {
+  readonly commit: string;
+  /** The id of the plan it was approved by. */
+  readonly plan: string;
+  /** The name of the token. */
+  readonly by: string;
+  readonly at: number;
+}
+
 export interface Store {
   readonly kind: 'memory' | 'pglite' | 'postgres';
   /** Made once with the database; tells two databases apart. */
@@ -111,6 +136,19 @@ export interface Store {
   /** A project's own record and its services', by key. */
   list(project: string): Promise<readonly KeyRecord[]>;
   projects(): Promise<readonly string[]>;
+
+  /** Ids are made by the caller and never given twice: one that is there already is a `bug`. */
+  saveQuote(quote: Quote): Promise<void>;
+  /** Whatever its age. */
+  quote(project: string, id: string): Promise<Quote | null>;
+  /** Those with this label, newest first, at most `limit`; whatever their age. */
+  quotesOf(project: string, label: string, limit: number): Promise<readonly Quote[]>;
+  /** Forgets quotes that had expired before `before`. Returns how many. */
+  pruneQuotes(before: number): Promise<number>;
+  /** Replaces the project's approval, tells of it, and wakes the project's key, in one transaction. */
+  approve(project: string, approval: Approval, events: readonly NewEvent[]): Promise<void>;
+  /** The newest of the project; null: nothing was ever approved. */
+  approval(project: string): Promise<Approval | null>;
 
   appendEvents(project: string, events: readonly NewEvent[]): Promise<void>;
   events(query: EventQuery): Promise<readonly Event[]>;

@@ -450,6 +450,15 @@ describe('this machine', () => {
     expect((await world.backend.offers(placement()))[0]?.availability).toBe('not-available');
   });
 
+  test('costs what it is reckoned at: its offer, and each slot that is taken', async () => {
+    await world.close();
+    world = await openWorld({ price: 0.25 });
+    expect(await world.backend.offers(placement())).toMatchObject([{ price: 0.25 }]);
+    const { instance } = await create('web-1');
+    expect(instance.pricePerHour).toBe(0.25);
+    expect(await (await world.reopen({ price: 0.5 })).get(instance.id)).toMatchObject({ pricePerHour: 0.5 });
+  });
+
   test('refuses what needs containers, and says what to do', async () => {
     const spec = processSpec({ image: 'nginx' });
     const refusal = world.backend.refuses(spec);

@@ -49,6 +49,10 @@ export async function startWorld(overrides: Partial<ApiDeps> = {}): Promise<Worl
       tokenEntry('caller', TOKENS.call, ['call']),
       tokenEntry('stranger', TOKENS.other, ['read'], ['other']),
     ],
+    login: null,
+    applyOf: () => 'gated',
+    patienceMs: 200,
+    setsStatuses: () => false,
     page: 'open',
     unready: () => null,
     urlOf: (project, name) => `${url}/proxy/services/${project}/${name}/`,
@@ -63,7 +67,7 @@ export async function startWorld(overrides: Partial<ApiDeps> = {}): Promise<Worl
     },
     plan: createPlanner({
       store,
-      offers: async () => [LOCAL],
+      market: async () => ({ offers: [LOCAL], total: 1, excluded: [], failures: [] }),
       wanted: () => ({
         root: '',
         secrets: () => null,

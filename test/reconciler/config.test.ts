@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resolveConfig, type ServeOptions, type ServerConfig } from '../../reconciler/config.ts';
-import { findToken, loadTokens, makeToken, mayUse, tokenEntry } from '../../reconciler/tokens.ts';
+import { findToken, loadTokens, makeToken, mayUse, SCOPES, tokenEntry } from '../../reconciler/tokens.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -87,7 +87,7 @@ projects:
     expect(config).toMatchObject({
       listen: { host: '::1', port: 8080 },
       dataDir: join(folder, 'data'),
-      slots: 4,
+      local: { slots: 4, price: 0 },
     });
     const [main, other] = config.projects;
     expect(main).toMatchObject({ name: 'main', pollMs: 120_000, webhookSecret: 'hush', local: true });
@@ -141,10 +141,7 @@ projects:
     expect(problems[0]?.fix).not.toBe('');
   });
 
-  test('refuses what is not available yet, and a database that is none, without repeating its password', () => {
-    expect(problemsOf(file('apply: gated\nprojects: {main: {repo: repo}}'))).toMatchObject([
-      { line: 1, path: 'apply' },
-    ]);
+  test('refuses a database that is none, without repeating its password', () => {
     const [problem] = problemsOf({ repo: 'repo' }, { DATABASE_URL: 'mysql://u:pass@h/d' });
     expect(problem?.message).toBe('DATABASE_URL is not a Postgres URL');
   });
@@ -152,6 +149,73 @@ projects:
   test('asks for a token on the page as soon as the address is not this machine alone', () => {
     expect(configOf({ repo: 'repo', listen: '0.0.0.0:3000' }).page).toBe('token');
     expect(configOf({ repo: 'repo', listen: '127.0.0.1:0' }).page).toBe('open');
+  });
+});
+
+describe('whether commits wait for approval', () => {
+  const modes = (options: ServeOptions) =>
+    configOf(options).projects.map(({ name, apply }) => `${name} ${apply}`);
+
+  test('is said for the server and for a project, and by option before both', () => {
+    const text = 'projects: {main: {repo: repo}, other: {repo: repo, apply: auto}}';
+    expect(modes(file(text))).toEqual(['main auto', 'other auto']);
+    expect(modes(file(`apply: gated\n${text}`))).toEqual(['main gated', 'other auto']);
+    expect(modes({ ...file(text), apply: 'gated' })).toEqual(['main gated', 'other gated']);
+  });
+
+  test('is one of two words', () => {
+    expect(problemsOf(file('apply: manual\nprojects: {main: {repo: repo}}'))).toMatchObject([
+      { line: 1, path: 'apply', fix: expect.stringContaining('`gated`') },
+    ]);
+  });
+});
+
+describe('what this machine is reckoned at', () => {
+  test('is nothing, unless a price is given', () => {
+    expect(configOf({ repo: 'repo' }).local).toEqual({ slots: 32, price: 0 });
+    const priced = file('local: {price: 0.25}\nprojects: {main: {repo: repo}}');
+    expect(configOf(priced).local).toEqual({ slots: 32, price: 0.25 });
+    const [problem] = problemsOf(file('local: {price: free}\nprojects: {main: {repo: repo}}'));
+    expect(problem).toMatchObject({ path: 'local.price', fix: expect.stringContaining('USD per hour') });
+  });
+});
+
+describe('login by the token of an issuer', () => {
+  const withRule = (rule: string) => file(`projects: {main: {repo: repo}}\noidc:\n  - ${rule}\n`);
+  const RULE = 'audience: us, repository: me/services';
+
+  test('is for GitHub Actions unless another issuer is named', () => {
+    expect(configOf(withRule(`{${RULE}, scopes: [plan], event: pull_request}`)).oidc).toEqual([
+      {
+        issuer: 'https://token.actions.githubusercontent.com',
+        audience: 'us',
+        repository: 'me/services',
+        ref: null,
+        event: ['pull_request'],
+        environment: null,
+        jobWorkflowRef: null,
+        scopes: ['plan'],
+        projects: ['*'],
+      },
+    ]);
+    const own = withRule(
+      `{${RULE}, issuer: "https://github.me/_services/token", ref: [a, b], scopes: [apply], projects: [main]}`,
+    );
+    expect(configOf(own).oidc).toMatchObject([{ ref: ['a', 'b'], projects: ['main'] }]);
+  });
+
+  test.each([
+    [`{${RULE}, scopes: [call]}`, 'oidc.0.scopes.0', 'Write a list of read, plan, apply.'],
+    [`{${RULE}, scopes: [plan], refs: main}`, 'oidc.0.refs', 'Did you mean `ref`?'],
+    ['{audience: us, repository: services, scopes: [plan]}', 'oidc.0.repository', 'Write OWNER/NAME.'],
+    ['{repository: me/services, scopes: [plan]}', 'oidc.0.audience', 'for example the URL of this server'],
+    [`{${RULE}, scopes: [apply]}`, 'oidc.0.scopes', 'Add `ref: refs/heads/BRANCH`'],
+    [`{${RULE}, scopes: [apply], ref: m, event: [push, pull_request_target]}`, 'oidc.0.event', 'own'],
+    [`{${RULE}, scopes: [plan], issuer: "http://git.example"}`, 'oidc.0.issuer', 'Write an https URL.'],
+  ])('is refused as %s', (rule, path, fix) => {
+    expect(problemsOf(withRule(rule))).toMatchObject([
+      { file: 'server.yml', line: 3, path, fix: expect.stringContaining(fix) },
+    ]);
   });
 });
 
@@ -197,6 +261,10 @@ describe('tokens', () => {
     expect(
       ci && [mayUse(ci, 'read', 'main'), mayUse(ci, 'read', 'other'), mayUse(ci, 'apply', 'main')],
     ).toEqual([true, false, false]);
+    const held = SCOPES.map((scope) =>
+      SCOPES.filter((wanted) => mayUse(tokenEntry('any', token, [scope]), wanted, 'main')),
+    );
+    expect(held).toEqual([[...SCOPES], ['read'], ['read', 'plan'], ['read', 'plan', 'apply'], ['call']]);
     const root = findToken(entries, 'other');
     expect(root && mayUse(root, 'call', 'any')).toBe(true);
   });

@@ -1,6 +1,13 @@
 // What every store promises. Run on memory, PGlite and Postgres.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Claim, ClaimRequest, Settlement, Store } from '../../reconciler/store/store.ts';
+import type {
+  Approval,
+  Claim,
+  ClaimRequest,
+  Quote,
+  Settlement,
+  Store,
+} from '../../reconciler/store/store.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 
 export interface Subject {
@@ -505,6 +512,80 @@ export function storeContract(open: () => Promise<Subject>): void {
     });
   });
 
+  describe('a kept plan', () => {
+    const kept = (id: string, more: Partial<Quote> = {}): Quote => ({
+      id,
+      project: 'quoted',
+      digest: 'd'.repeat(64),
+      commit: null,
+      at: 1_800_000_000_000,
+      expiresAt: 1_800_000_600_000,
+      document: { price: { steady: 1.25 } },
+      ...more,
+    });
+
+    it('is found under its project and id, as it was saved, by every reconciler', async () => {
+      await store.saveQuote(kept('a'));
+      await store.saveQuote(kept('b', { commit: 'c0ffee', document: { changes: ['ä\u0000'] } }));
+      expect(await subject.peer.quote('quoted', 'a')).toEqual(kept('a'));
+      expect(await store.quote('quoted', 'b')).toMatchObject({
+        commit: 'c0ffee',
+        document: { changes: ['ä\u0000'] },
+      });
+      expect(await store.quote('quoted', 'c')).toBeNull();
+      expect(await store.quote('another', 'a')).toBeNull();
+    });
+
+    it('is never replaced', async () => {
+      await store.saveQuote(kept('once'));
+      await expect(store.saveQuote(kept('once', { document: 'other' }))).rejects.toMatchObject({
+        kind: 'bug',
+      });
+      expect(await store.quote('quoted', 'once')).toEqual(kept('once'));
+    });
+
+    it('is found by its label, the newest first', async () => {
+      const of = (id: string, at: number, label = 'me/services#1') =>
+        kept(id, { project: 'named', label, at });
+      for (const quote of [of('1', 1), of('3', 3), of('2', 2), of('4', 3), of('5', 9, 'me/services#2')])
+        await store.saveQuote(quote);
+      await store.saveQuote(kept('6', { project: 'named' }));
+      const found = await subject.peer.quotesOf('named', 'me/services#1', 3);
+      expect(found.map(({ id }) => id)).toEqual(['4', '3', '2']);
+      expect(found[0]).toEqual(of('4', 3));
+      expect(await store.quotesOf('quoted', 'me/services#1', 3)).toEqual([]);
+    });
+
+    it('is forgotten some time after it has expired', async () => {
+      await store.saveQuote(kept('old', { project: 'pruned', expiresAt: 1_000 }));
+      await store.saveQuote(kept('new', { project: 'pruned', expiresAt: 2_000 }));
+      expect(await store.pruneQuotes(1_500)).toBe(1);
+      expect(await store.quote('pruned', 'old')).toBeNull();
+      expect(await store.quote('pruned', 'new')).not.toBeNull();
+    });
+  });
+
+  describe('an approval', () => {
+    const given = (commit: string, plan = 'plan'): Approval => ({ commit, plan, by: 'ci', at: 1_000 });
+
+    it('is the newest of its project, and none before the first', async () => {
+      await services();
+      expect(await store.approval(project)).toBeNull();
+      await store.approve(project, given('first'), []);
+      await subject.peer.approve(project, given('second', 'other'), []);
+      expect(await store.approval(project)).toEqual(given('second', 'other'));
+      expect(await store.approval('unheard')).toBeNull();
+    });
+
+    it('wakes the project and is told', async () => {
+      await services('web');
+      await store.settle((await claim()).map(({ lease }) => asleep(lease)));
+      await store.approve(project, given('first'), [event('', 'approved by ci')]);
+      expect((await claim()).map(({ record }) => record.key)).toEqual([project]);
+      expect(await reasons()).toEqual(['approved by ci']);
+    });
+  });
+
   describe('a subscriber', () => {
     it('hears of wakes and of events, whoever made them, until it leaves', async () => {
       const { lease, record } = await claimed();
@@ -541,12 +622,25 @@ export function storeContract(open: () => Promise<Subject>): void {
       const { lease, record } = await claimed();
       await store.settle([{ ...asleep(lease), state: { kept: true }, events: [event('web', 'kept')] }]);
       const epoch = await store.nextEpoch();
+      const quote = {
+        id: 'q',
+        project,
+        digest: '',
+        commit: null,
+        at: 0,
+        expiresAt: 1,
+        document: {},
+      };
+      await store.saveQuote(quote);
+      await store.approve(project, { commit: 'c', plan: 'q', by: 'me', at: 1 }, []);
       const { id } = store;
       store = await subject.reopen();
       expect(store.id).toBe(id);
       expect(await store.nextEpoch()).toBe(epoch + 1);
       expect(await store.load(record.key)).toMatchObject({ state: { kept: true } });
       expect(await reasons()).toEqual(['kept']);
+      expect(await store.quote(project, 'q')).toEqual(quote);
+      expect(await store.approval(project)).toMatchObject({ commit: 'c' });
     });
   });
 }

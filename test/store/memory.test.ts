@@ -30,12 +30,14 @@ describe('the memory store', () => {
       await store.ensureProject('main');
       await store.appendEvents('main', [event('web', 'before')]);
       const before = store.snapshot();
+      await store.approve('main', { commit: 'c', plan: 'p', by: 'me', at: 0 }, []);
       await store.ensureProject('other');
       await store.appendEvents('main', [event('web', 'after')]);
       await store.nextEpoch();
       store.restore(before);
       expect(await store.projects()).toEqual(['main']);
       expect(await store.events({ project: 'main', limit: 9 })).toMatchObject([{ reason: 'before', seq: 1 }]);
+      expect(await store.approval('main')).toBeNull();
       expect(await store.nextEpoch()).toBe(1);
     });
 
