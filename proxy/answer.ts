@@ -1,16 +1,21 @@
 // What happens to one request: matched, admitted, and sent to a replica, to the daemon, or answered here.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServiceRoute } from '../schemas/routes.ts';
+import { groupKey } from './arrivals.ts';
 import { pick } from './balance.ts';
 import { type ForwardFailure, forward, type Passage } from './forward.ts';
 import { requestHeaders, responseHeaders, unchanged, underPrefix } from './headers.ts';
 import { match, type Target } from './match.ts';
 import { replyDetail, replyJson, replyModelError, replyRedirect } from './replies.ts';
-import type { Routing } from './routing.ts';
+import type { Routing, Service } from './routing.ts';
 import type { Upstream } from './upstream.ts';
+import type { WaitingRoom } from './waiting-room.ts';
 
 export interface Surroundings {
   readonly routing: Routing;
+  readonly room: WaitingRoom;
+  /** A request for this replica group (`<project>/<service>/<group>`) has come. */
+  readonly arrived: (group: string) => void;
   /** The daemon's API. */
   readonly daemon: () => Upstream;
   readonly isDaemonUp: () => boolean;
@@ -58,7 +63,7 @@ export function answerRequest(around: Surroundings, exchange: Exchange): void {
 type ServiceTarget = Extract<Target, { readonly kind: 'service' }>;
 
 type Admission =
-  | { readonly kind: 'admitted'; readonly route: ServiceRoute }
+  | { readonly kind: 'admitted'; readonly service: Service }
   | { readonly kind: 'refused'; readonly status: number; readonly detail: string };
 
 const NO_MODEL = {
@@ -69,11 +74,10 @@ const NO_MODEL = {
 
 function toService(around: Surroundings, exchange: Exchange, target: ServiceTarget): void {
   const admission = admit(around.routing, exchange.request, target);
-  if (admission.kind === 'admitted') forward(servicePassage(around, exchange, target, admission.route));
-  else {
-    const headers = admission.status === 503 ? RETRY_AFTER : [];
-    replyDetail(exchange.response, admission.status, admission.detail, headers);
-  }
+  if (admission.kind === 'refused') refuse(exchange, admission.status, admission.detail);
+  else if (admission.service.upstreams.length > 0) {
+    forward(servicePassage(around, exchange, target, admission.service.route, around.arrived));
+  } else awaitReplica(around, exchange, target, admission.service.route);
 }
 
 function admit(
@@ -81,15 +85,42 @@ function admit(
   request: IncomingMessage,
   { project, service: name }: ServiceTarget,
 ): Admission {
-  const service = routing.find(project, name);
+  const service = routing.find(`${project}/${name}`);
   const refused = (status: number, detail: string) => ({ kind: 'refused', status, detail }) as const;
   if (request.method === 'TRACE') return refused(405, 'TRACE is not supported');
   if (service === undefined) return refused(404, `There is no service ${project}/${name}`);
   if (service.route.auth && !routing.isAuthorized(request.headers.authorization, project)) {
     return refused(403, `A token that may call project ${project} is required`);
   }
-  if (service.upstreams.length === 0) return refused(503, `No replica of ${project}/${name} is ready`);
-  return { kind: 'admitted', route: service.route };
+  return { kind: 'admitted', service };
+}
+
+function refuse({ response }: Exchange, status: number, detail: string): void {
+  replyDetail(response, status, detail, status === 503 ? RETRY_AFTER : []);
+}
+
+/** Holds a request for a service that sleeps until it has woken; the daemon, which wakes it, learns of it by the count. */
+function awaitReplica(
+  around: Surroundings,
+  exchange: Exchange,
+  target: ServiceTarget,
+  route: ServiceRoute,
+): void {
+  const service = keyOf(route);
+  const refused = (why: string) => refuse(exchange, 503, `${service} has no replica${why}`);
+  if (route.wakes === undefined) {
+    refused(' that is ready');
+    return;
+  }
+  const group = groupKey(service, route.wakes);
+  around.arrived(group);
+  const { response } = exchange;
+  const goOn = () => forward(servicePassage(around, exchange, target, route, () => {}));
+  const giveUp = () => refused(' that was ready in time');
+  if (!around.isDaemonUp()) refused(', and the reconciler that would start one is not running');
+  else if (!around.room.enter({ service, group, response, goOn, giveUp })) {
+    refused(' yet, and too many requests wait for one');
+  }
 }
 
 function servicePassage(
@@ -97,11 +128,11 @@ function servicePassage(
   exchange: Exchange,
   target: ServiceTarget,
   route: ServiceRoute,
+  arrived: Surroundings['arrived'],
 ): Passage {
   const { request, response } = exchange;
+  const name = keyOf(route);
   const rewrite = route.stripPrefix ? underPrefix(target.prefix, request.headers.host) : unchanged;
-  // Looked up at each try: between two of them the table may have been replaced.
-  const upstreams = () => around.routing.find(target.project, target.service)?.upstreams ?? [];
   return {
     ...exchange,
     path: route.stripPrefix ? target.rest : target.full,
@@ -111,12 +142,27 @@ function servicePassage(
     }),
     headersBack: (headers) => responseHeaders(headers, rewrite),
     answerMs: around.answerMs,
-    next: (tried) => pick(upstreams(), tried, performance.now()),
+    next(tried) {
+      // Looked up at each try: between two of them the table may have been replaced.
+      const service = around.routing.find(name);
+      const chosen = pick(service?.upstreams ?? [], tried, performance.now());
+      if (service && chosen && tried.length === 0) arrived(groupKey(name, groupOf(service, chosen)));
+      return chosen;
+    },
     failed: (failure) => {
-      const { status, detail } = explained(failure, `${target.project}/${target.service}`);
+      const { status, detail } = explained(failure, name);
       replyDetail(response, status, detail);
     },
   };
+}
+
+function keyOf({ project, service }: ServiceRoute): string {
+  return `${project}/${service}`;
+}
+
+/** The group of the replica that was chosen: upstreams are in the order of the route's replicas. */
+function groupOf({ route, upstreams }: Service, chosen: Upstream): string {
+  return route.replicas[upstreams.indexOf(chosen)]?.group ?? '';
 }
 
 function toDaemon(around: Surroundings, { request, response, upgrade }: Exchange, path: string): void {

@@ -2,9 +2,10 @@
 // The proxy is the server: it outlives daemons, and each daemon that comes dials it again.
 // `hello`, `spawn` and `retire` keep their form in every protocol: with them any daemon can replace any proxy.
 import type { RouteTable } from '../schemas/routes.ts';
+import type { Counts } from './arrivals.ts';
 
 /** A proxy of another protocol is replaced by handover. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** daemon -> proxy */
 export type ControlRequest =
@@ -38,7 +39,14 @@ export type ControlEvent =
   | { readonly kind: 'spawned'; readonly id: string; readonly pid: number }
   | { readonly kind: 'spawn-failed'; readonly id: string; readonly reason: string }
   /**
-   * Every second, and at once when a replica that left the table has finished. Keys are `<project>/<replica>`;
-   * replicas with nothing in flight are left out.
+   * Every second, and at once when a replica that left the table has finished or a request has to wait for one. The
+   * first after a `hello` holds all arrivals that are still known, later ones those of the seconds since the last.
    */
-  | { readonly kind: 'stats'; readonly inflight: { readonly [replica: string]: number } };
+  | {
+      readonly kind: 'stats';
+      /** By `<project>/<replica>`; replicas with nothing in flight are left out. */
+      readonly inflight: { readonly [replica: string]: number };
+      /** By `<project>/<service>/<group>`: requests that wait for a replica. */
+      readonly held: { readonly [group: string]: number };
+      readonly arrivals: Counts;
+    };

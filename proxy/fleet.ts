@@ -2,7 +2,9 @@
 // and gives each the newest table. Works from the records in the folder, so a new daemon simply takes over.
 import { availableParallelism } from 'node:os';
 import { isRunning } from '../backends/host/process-identity.ts';
+import type { TrafficFact } from '../schemas/actual.ts';
 import type { RouteTable } from '../schemas/routes.ts';
+import { groupKey, machineSecond } from './arrivals.ts';
 import { PROTOCOL } from './control.ts';
 import { parseAddress } from './listen.ts';
 import type { Member, MemberPhase } from './member.ts';
@@ -11,6 +13,7 @@ import { preparePlace } from './place.ts';
 import { publishedVersions } from './published.ts';
 import { livingRecords, type ProxyRecord, signalProcess } from './record.ts';
 import { openRoster, SILENT_TICKS } from './roster.ts';
+import { openTally, type Tally } from './tally.ts';
 
 export interface FleetOptions {
   readonly dataDir: string;
@@ -24,9 +27,13 @@ export interface FleetOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** From the last byte of a request until the first of its answer. */
   readonly answerMs?: number;
+  /** How long a request waits for a replica of a service that has none, before it is refused. */
+  readonly holdMs?: number;
   /** How long a proxy outlives its data dir. */
   readonly orphanMs?: number;
   readonly onChange: () => void;
+  /** Requests for this service wait for a replica. */
+  readonly onHeld?: (project: string, service: string) => void;
   readonly log: (line: string) => void;
 }
 
@@ -50,6 +57,8 @@ export interface Fleet {
   published(): ReadonlyMap<string, number>;
   /** Requests in flight on a replica, over all proxies; never older than what `published` says. */
   inflight(project: string, replica: string): number;
+  /** What a replica group was asked in the last `windowMs`; null while some proxy has not told what it counted. */
+  traffic(project: string, service: string, group: string, windowMs: number): TrafficFact | null;
   proxies(): readonly ProxyStatus[];
   /** Ends all proxies: requests in flight have `graceMs` to finish. */
   stop(graceMs?: number): Promise<void>;
@@ -67,7 +76,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { apiSocket, log } = options;
   const place = await preparePlace(options.dataDir);
   const count = options.count ?? Math.min(2, availableParallelism());
-  const limits = { answerMs: options.answerMs ?? ANSWER_MS, orphanMs: options.orphanMs ?? ORPHAN_MS };
+  const limits = {
+    answerMs: options.answerMs ?? ANSWER_MS,
+    ...(options.holdMs !== undefined && { holdMs: options.holdMs }),
+    orphanMs: options.orphanMs ?? ORPHAN_MS,
+  };
   const nursery = openNursery({ place, apiSocket, ...limits }, options.env ?? {});
   let { listen } = options;
   /** starting: those that run are being heard. ending: none is started or retired from here on. */
@@ -76,7 +89,19 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   /** Worked out when it is asked for, anew after each change. */
   let published: ReadonlyMap<string, number> | null = null;
   const { folder } = place;
-  const roster = openRoster({ folder, apiSocket, onChange: changed, onSpawn: nursery.onSpawn, log });
+  const tally = openTally();
+  const onHeld = (services: ReadonlySet<string>) => {
+    for (const key of services) options.onHeld?.(...namesOf(key));
+  };
+  const roster = openRoster({
+    folder,
+    apiSocket,
+    tally,
+    onChange: changed,
+    onHeld,
+    onSpawn: nursery.onSpawn,
+    log,
+  });
   const timer = setInterval(() => {
     roster.tick();
     changed();
@@ -156,13 +181,21 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 
   return {
     url,
-    push: roster.push,
+    push(table) {
+      tally.retain(new Set(table.routes.map(({ project, service }) => `${project}/${service}`)));
+      roster.push(table);
+    },
     published() {
       published ??= publishedVersions(roster.members.filter(mayServe).map(({ acked }) => acked));
       return published;
     },
     inflight: (project, replica) =>
       roster.members.reduce((sum, { inflight }) => sum + (inflight[`${project}/${replica}`] ?? 0), 0),
+    traffic(project, service, group, windowMs) {
+      const proxies = roster.members.filter(mayServe);
+      if (!proxies.every(hasToldCounts)) return null;
+      return trafficOf(tally, proxies, groupKey(`${project}/${service}`, group), windowMs);
+    },
     proxies: () => roster.members.map(statusOf),
     async stop(graceMs = 10_000) {
       stage = 'ending';
@@ -190,6 +223,27 @@ function isServing(member: Member): boolean {
 /** All but successors that have not begun: one that retires still answers on the connections it has. */
 function mayServe(member: Member): boolean {
   return member.phase !== 'waiting';
+}
+
+/** One of another protocol counts nothing, and is being replaced. */
+function hasToldCounts({ protocol, hasCounted }: Member): boolean {
+  return hasCounted || (protocol !== null && protocol !== PROTOCOL);
+}
+
+function trafficOf(tally: Tally, proxies: readonly Member[], key: string, windowMs: number): TrafficFact {
+  const now = machineSecond();
+  const last = tally.last(key);
+  return {
+    requests: tally.sum(key, windowMs / 1000, now),
+    windowMs,
+    held: proxies.reduce((sum, { held }) => sum + (held[key] ?? 0), 0),
+    quietMs: last === null ? null : Math.max(0, now - last) * 1000,
+  };
+}
+
+function namesOf(key: string): [project: string, service: string] {
+  const [project = '', service = ''] = key.split('/');
+  return [project, service];
 }
 
 function pidOf(member: Member): number {

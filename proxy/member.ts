@@ -1,6 +1,7 @@
 // The daemon's view of one proxy process: dials its control socket, and dials again for as long as the process lives.
 import { connect, type Socket } from 'node:net';
 import type { RouteTable } from '../schemas/routes.ts';
+import { type Arrivals, serviceOf } from './arrivals.ts';
 import { type ControlEvent, type ControlRequest, PROTOCOL } from './control.ts';
 import { readJsonLines, writeJsonLine } from './json-lines.ts';
 import type { ProxyRecord } from './record.ts';
@@ -17,6 +18,11 @@ export interface Member {
   /** Why it refused the newest table; '' when it did not. */
   readonly refused: string;
   readonly inflight: { readonly [replica: string]: number };
+  /** Requests that wait for a replica, by `<project>/<service>/<group>`. */
+  readonly held: { readonly [group: string]: number };
+  readonly arrivals: Arrivals;
+  /** It has told all that it counted. */
+  readonly hasCounted: boolean;
   /** Heartbeats missed in a row. */
   readonly silence: number;
   push(table: RouteTable): void;
@@ -35,7 +41,11 @@ export interface MemberOptions {
   /** The daemon's API socket. */
   readonly api: string;
   readonly table: RouteTable | null;
+  /** Where its arrivals are noted. */
+  readonly arrivals: Arrivals;
   readonly onChange: () => void;
+  /** Requests for these services (`<project>/<service>`) wait for a replica. */
+  readonly onHeld: (services: ReadonlySet<string>) => void;
   /** `reason` is '' when the successor is up. */
   readonly onSpawn: (id: string, reason: string) => void;
   readonly log: (line: string) => void;
@@ -51,6 +61,8 @@ export function linkMember(options: MemberOptions): Member {
   let acked: RouteTable | null = null;
   let refused = '';
   let inflight: { readonly [replica: string]: number } = {};
+  let held: { readonly [group: string]: number } = {};
+  let hasCounted = false;
   let silence = 0;
   let isClosed = false;
 
@@ -97,7 +109,7 @@ export function linkMember(options: MemberOptions): Member {
         options.onSpawn(event.id, event.reason);
         break;
       case 'stats':
-        count(event.inflight);
+        count(event);
         return;
       default:
         event satisfies never;
@@ -109,6 +121,7 @@ export function linkMember(options: MemberOptions): Member {
     protocol = spoken;
     phase = present;
     unacked = [];
+    hasCounted = false;
     if (spoken !== PROTOCOL) return;
     if (latest === null) admit();
     else if (latest !== acked) sendTable(latest);
@@ -133,15 +146,24 @@ export function linkMember(options: MemberOptions): Member {
     send({ kind: 'accept' });
   }
 
-  function count(counts: { readonly [replica: string]: number }): void {
-    const isSame = JSON.stringify(counts) === JSON.stringify(inflight);
-    inflight = counts;
+  function count(stats: Extract<ControlEvent, { readonly kind: 'stats' }>): void {
+    const isSame = JSON.stringify(stats.inflight) === JSON.stringify(inflight);
+    inflight = stats.inflight;
+    // A proxy of another protocol counts nothing else.
+    if (protocol === PROTOCOL) {
+      options.arrivals.note(stats.arrivals);
+      held = stats.held;
+      hasCounted = true;
+    }
     if (!isSame) onChange();
+    const services = new Set(Object.keys(held).map(serviceOf));
+    if (services.size > 0) options.onHeld(services);
   }
 
   dial();
   return {
     record,
+    arrivals: options.arrivals,
     get phase() {
       return phase;
     },
@@ -156,6 +178,12 @@ export function linkMember(options: MemberOptions): Member {
     },
     get inflight() {
       return inflight;
+    },
+    get held() {
+      return held;
+    },
+    get hasCounted() {
+      return hasCounted;
     },
     get silence() {
       return silence;

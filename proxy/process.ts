@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { processIdentity } from '../backends/host/process-identity.ts';
 import { Failure } from '../schemas/errors.ts';
 import type { RouteTable } from '../schemas/routes.ts';
-import { type ControlRequest, PROTOCOL } from './control.ts';
+import { machineSecond, openArrivals, serviceOf } from './arrivals.ts';
+import { type ControlEvent, type ControlRequest, PROTOCOL } from './control.ts';
 import { openControl, type Reply } from './control-server.ts';
 import { openGate } from './gate.ts';
 import { boundAddress, descriptorOf, inheritAddress, openAddress, urlOf } from './listen.ts';
@@ -13,6 +14,10 @@ import { openRouting, refusal } from './routing.ts';
 import { PROGRAM, type ProxyConfig, spawnProxy } from './spawn.ts';
 import { loadTable, saveTable } from './table-file.ts';
 import { openUpstream } from './upstream.ts';
+import { openWaitingRoom } from './waiting-room.ts';
+
+/** Long enough for a small service to start; what takes longer is asked for again. */
+const HOLD_MS = 60_000;
 
 export interface RunningProxy {
   retire(ms: number): void;
@@ -29,12 +34,22 @@ export async function startProxy(
   let apiSocket = config.apiSocket;
   let daemon = openUpstream('daemon', { kind: 'unix', path: apiSocket });
 
+  const arrivals = openArrivals();
+  const room = openWaitingRoom(config.holdMs ?? HOLD_MS, () => tellCounts());
+  let toldUntil = 0;
   const routing = openRouting(() => tellCounts());
   const loaded = loadTable(folder);
   if (loaded !== null) routing.replace(loaded);
 
   const gate = openGate(
-    { routing, daemon: () => daemon, isDaemonUp: () => control.daemons > 0, answerMs: config.answerMs },
+    {
+      routing,
+      room,
+      arrived: (key) => arrivals.add(key, machineSecond()),
+      daemon: () => daemon,
+      isDaemonUp: () => control.daemons > 0,
+      answerMs: config.answerMs,
+    },
     log,
   );
   const control = await openControl(join(sockets, `${process.pid}.sock`), (request, reply) => {
@@ -53,6 +68,7 @@ export async function startProxy(
       case 'hello':
         if (request.api !== undefined) useApi(request.api);
         reply({ kind: 'hello', protocol: PROTOCOL, ...standing() });
+        reply(countsSince(0));
         break;
       case 'table':
         takeTable(request.table, reply);
@@ -91,12 +107,20 @@ export async function startProxy(
     }
     routing.replace(table);
     saveTable(folder, table);
+    arrivals.retain((key) => routing.find(serviceOf(key)) !== undefined);
+    room.release((service) => routing.find(service)?.upstreams.length !== 0);
     tellCounts();
     reply({ kind: 'ack', store, epoch, generation });
   }
 
   function tellCounts(): void {
-    control.broadcast({ kind: 'stats', inflight: routing.inflight() });
+    control.broadcast(countsSince(toldUntil));
+    toldUntil = machineSecond();
+  }
+
+  function countsSince(second: number): ControlEvent {
+    const [inflight, held] = [routing.inflight(), room.held()];
+    return { kind: 'stats', inflight, held, arrivals: arrivals.since(second) };
   }
 
   function useApi(path: string): void {

@@ -3,6 +3,7 @@ import { isRunning } from '../backends/host/process-identity.ts';
 import type { RouteTable } from '../schemas/routes.ts';
 import { linkMember, type Member, type MemberPhase } from './member.ts';
 import { livingRecords, type ProxyRecord, removeRecord, signalProcess } from './record.ts';
+import type { Tally } from './tally.ts';
 
 export interface Roster {
   readonly members: readonly Member[];
@@ -17,7 +18,9 @@ export interface Roster {
 export interface RosterOptions {
   readonly folder: string;
   readonly apiSocket: string;
+  readonly tally: Tally;
   readonly onChange: () => void;
+  readonly onHeld: (services: ReadonlySet<string>) => void;
   readonly onSpawn: (id: string, reason: string) => void;
   readonly log: (line: string) => void;
 }
@@ -26,11 +29,12 @@ export interface RosterOptions {
 export const SILENT_TICKS = 5;
 
 export function openRoster(options: RosterOptions): Roster {
-  const { folder, apiSocket: api, onChange, onSpawn, log } = options;
+  const { folder, apiSocket: api, tally, ...told } = options;
+  const { log } = options;
   let table: RouteTable | null = null;
 
   function link(record: ProxyRecord, assumed: MemberPhase): Member {
-    return linkMember({ record, assumed, api, table, onChange, onSpawn, log });
+    return linkMember({ record, assumed, api, table, arrivals: tally.open(), ...told });
   }
 
   // Of those found at the start nothing is known, so all may be serving; later ones are known from their beginning.
@@ -42,6 +46,7 @@ export function openRoster(options: RosterOptions): Roster {
     for (const member of dead) {
       if (member.phase !== 'retiring') log(`proxy ${member.record.identity.pid} is gone`);
       member.close();
+      tally.end(member.arrivals);
       removeRecord(folder, member.record);
     }
   }

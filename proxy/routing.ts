@@ -12,7 +12,8 @@ export interface Service {
 export interface Routing {
   readonly table: RouteTable | null;
   readonly isAuthorized: Authorizer;
-  find(project: string, service: string): Service | undefined;
+  /** By `<project>/<service>`. */
+  find(key: string): Service | undefined;
   /** Puts a table in force. The caller has checked that it may (`refusal`). */
   replace(table: RouteTable): void;
   /** Requests in flight by `<project>/<replica>`: of every replica that has some, in the table or not. */
@@ -50,7 +51,7 @@ export function openRouting(drained: () => void): Routing {
     get isAuthorized() {
       return isAuthorized;
     },
-    find: (project, service) => services.get(`${project}/${service}`),
+    find: (key) => services.get(key),
     replace(next) {
       const kept = new Map<string, Upstream>();
       services = new Map(

@@ -18,6 +18,8 @@ export interface ProxyConfig {
   readonly inherited: string | null;
   /** From the last byte of a request until the first of its answer. */
   readonly answerMs: number;
+  /** How long a request waits for a replica of a service that has none; absent: a minute. */
+  readonly holdMs?: number;
   /** How long a proxy lives without its data dir, or as a successor that nobody tells to accept. */
   readonly orphanMs: number;
 }

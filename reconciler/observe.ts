@@ -1,6 +1,6 @@
 // Reads the world for one pass. Partial failure is data: what could not be asked is `unknown`, never `missing`.
 import type { Backend } from '../backends/backend.ts';
-import type { Actual, OffersFact, ProbeResult, ReplicaFact } from '../schemas/actual.ts';
+import type { Actual, OffersFact, ProbeResult, ReplicaFact, TrafficFact } from '../schemas/actual.ts';
 import type { DesiredRecord, Placement } from '../schemas/desired.ts';
 import { asFailure } from '../schemas/errors.ts';
 import type { Replica, ServiceState } from '../schemas/rollout.ts';
@@ -16,6 +16,13 @@ export interface ObserveDeps {
   /** The newest route version of the service that every living proxy has; -1 when none has. */
   readonly published: (key: string) => number;
   readonly inflight: (project: string, replica: string) => number;
+  /** What a group was asked in the last `windowMs`; null: not known. Absent: nothing counts requests. */
+  readonly traffic?: (
+    project: string,
+    service: string,
+    group: string,
+    windowMs: number,
+  ) => TrafficFact | null;
   /** What runs of a service that has no record; absent: nothing ever does. */
   readonly find?: Finder;
 }
@@ -27,10 +34,11 @@ export async function observe(
   state: ServiceState | null,
 ): Promise<Actual> {
   const replicas = state?.replicas ?? [];
+  const traffic = trafficOf(deps, state);
   const found = state === null && desired?.service ? await deps.find?.(key) : [];
   const [facts, offers] = await Promise.all([
     Promise.all(replicas.map(async (replica) => [replica.name, await factOf(deps, state, replica)] as const)),
-    offersFor(deps, desired, state),
+    offersFor(deps, desired, state, traffic),
   ]);
   return {
     found: found === undefined ? [] : found,
@@ -41,6 +49,7 @@ export async function observe(
     inflight: Object.fromEntries(
       replicas.map(({ name }) => [name, deps.inflight(state?.project ?? '', name)]),
     ),
+    traffic,
   };
 }
 
@@ -81,16 +90,27 @@ async function find(backend: Backend, owner: string, state: ServiceState | null,
   );
 }
 
+function trafficOf(deps: ObserveDeps, state: ServiceState | null): NonNullable<Actual['traffic']> {
+  const groups = (state && targetOf(state)?.spec.groups) ?? [];
+  const facts = groups.flatMap(({ name, scaling }) => {
+    const fact =
+      scaling && deps.traffic?.(state?.project ?? '', state?.service ?? '', name, scaling.windowMs);
+    return fact ? [[name, fact] as const] : [];
+  });
+  return Object.fromEntries(facts);
+}
+
 async function offersFor(
   deps: ObserveDeps,
   desired: DesiredRecord | null,
   state: ServiceState | null,
+  traffic: Actual['traffic'],
 ): Promise<Record<string, OffersFact>> {
   const wishes = [desired?.removed ? null : desired?.service, state && targetOf(state)].filter(
     (wish) => wish != null,
   );
   const placements = wishes.flatMap((wish) =>
-    groupsToPlace(state, wish).map(
+    groupsToPlace(state, wish, traffic).map(
       (name) => [name, wish.spec.groups.find((group) => group.name === name)?.placement] as const,
     ),
   );

@@ -80,6 +80,17 @@ export type OffersFact =
   | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
   | { readonly kind: 'unknown'; readonly reason: string };
 
+/** What one group was asked lately, over all proxies. */
+export interface TrafficFact {
+  /** Requests that arrived in the last `windowMs`. */
+  readonly requests: number;
+  readonly windowMs: number;
+  /** Requests that wait for a replica to be ready. */
+  readonly held: number;
+  /** Since the last arrival; null: longer than anybody remembers. */
+  readonly quietMs: number | null;
+}
+
 /** All that a pass has observed of one service. */
 export interface Actual {
   /** Only where there is no record: instances that bear the service's tags; null: some backend could not tell. Absent: none. */
@@ -93,4 +104,6 @@ export interface Actual {
   readonly published: number;
   /** Requests in flight per replica, over all proxies. */
   readonly inflight: { readonly [replica: string]: number };
+  /** By group; only for groups that scale by it. A group left out: some proxy has not told what it counted. */
+  readonly traffic?: { readonly [group: string]: TrafficFact };
 }

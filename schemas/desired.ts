@@ -106,6 +106,12 @@ export interface GroupSpec {
   readonly placement: Placement;
 }
 
+/** When replicas lose a failed one for good; only a `retry` written as an object limits healing. */
+export interface RetrySpec {
+  readonly on: readonly ('no-capacity' | 'interruption' | 'error')[];
+  readonly durationMs: number;
+}
+
 export interface ModelSpec {
   readonly name: string;
   readonly format: 'openai' | 'tgi';
@@ -120,6 +126,10 @@ export interface RolloutPolicy {
   readonly unavailable: number;
   /** How long requests in flight may take to finish on a replica that leaves. */
   readonly drainMs: number;
+  /** Observed time until an instance is there and takes a process. Absent: as usual for the backend. */
+  readonly provisionMs?: number;
+  /** Observed time for its image. Absent: as usual. */
+  readonly pullMs?: number;
   /** Observed time from the process's start until its socket listens. */
   readonly startMs: number;
   /** Observed time from listening until every probe has met `ready_after`. */
@@ -146,6 +156,15 @@ export interface ServiceSpec {
   /** From SIGTERM to SIGKILL. */
   readonly stopMs: number;
   readonly policy: RolloutPolicy;
+  /** Started by this alone, never by a commit. Absent: started at once. */
+  readonly schedule?: { readonly cron: readonly string[] };
+  /** Ends all replicas so long after the first of them began. Absent: no limit. */
+  readonly maxDurationMs?: number;
+  /** Ends what uses its GPUs less than this. Absent: nothing does. */
+  readonly utilization?: { readonly minGpuPercent: number; readonly windowMs: number };
+  readonly retry?: RetrySpec;
+  /** 0 to 100; absent: 0. */
+  readonly priority?: number;
 }
 
 /** A service as one commit asks for it, ready to be stored. */
@@ -195,10 +214,12 @@ export interface DesiredRecord {
 
 /** Why a change that a commit asks for is not in force yet. */
 export interface Pending {
-  readonly reason: 'approval' | 'window' | 'budget' | 'deletion-budget';
+  readonly reason: 'approval' | 'window' | 'budget' | 'deletion-budget' | 'suspended';
   /** The commit that asks for it, and the revision it asks for; null: its removal. */
   readonly commit: string;
   readonly revision: string | null;
+  /** What is asked for; absent: its removal. */
+  readonly service?: DesiredService;
   /** Epoch ms. */
   readonly since: number;
   /** Epoch ms; null: only a commit or a person ends it. */

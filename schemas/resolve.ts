@@ -18,6 +18,7 @@ import { interpolate } from './grammar/interpolation.ts';
 import type { JsonObject } from './json.ts';
 import { PROBE_DEFAULTS } from './probes.ts';
 import { shown } from './problems.ts';
+import { RETRY_EVENTS } from './profiles.ts';
 import { plain } from './prune.ts';
 import { DEFAULT_SCALING } from './service.ts';
 import {
@@ -57,6 +58,7 @@ export function resolve(
     groups: groups.map((group) => groupOf(group, sparse, mounts)),
     stopMs: stopMs(sparse.stop_duration),
     policy: options.policy,
+    ...lifeOf(sparse),
   };
   return { spec, outside: mounts.outside };
 }
@@ -215,6 +217,26 @@ function probeOf(probe: SparseProbe): ProbeSpec {
 function stopMs(duration: Sparse['stop_duration']): number {
   if (duration == null) return 10_000;
   return duration === 'off' ? LONGEST_MS : milliseconds(duration);
+}
+
+type Life = Pick<ServiceSpec, 'schedule' | 'maxDurationMs' | 'utilization' | 'retry' | 'priority'>;
+
+/** When it begins and ends. What the file does not say is left out, so that most specs stay as short as they were. */
+function lifeOf({ schedule, max_duration, utilization_policy, retry, priority }: Sparse): Life {
+  return {
+    ...(schedule?.cron && { schedule: { cron: schedule.cron } }),
+    ...(typeof max_duration === 'number' && max_duration > 0 && { maxDurationMs: max_duration * 1000 }),
+    ...(utilization_policy && {
+      utilization: {
+        minGpuPercent: utilization_policy.min_gpu_utilization,
+        windowMs: utilization_policy.time_window * 1000,
+      },
+    }),
+    ...(typeof retry === 'object' && {
+      retry: { on: retry.on_events ?? RETRY_EVENTS, durationMs: retry.duration * 1000 },
+    }),
+    ...(priority && { priority }),
+  };
 }
 
 /** What a timer of Node can hold, about 24 days; a longer one would fire at once. */

@@ -68,6 +68,8 @@ export interface Replica {
   } | null;
   /** Observed ms in the present stage (creating, starting, ready-wait, unready, draining). */
   readonly stageMs: number;
+  /** Of one that is starting: what `stageMs` counts. Absent: `start`. */
+  readonly stage?: 'provision' | 'pull' | 'start';
   readonly listening: boolean;
   readonly createdAt: number;
   readonly readyAt: number | null;
@@ -84,6 +86,8 @@ export interface ReplicaFailure {
   readonly at: number;
   readonly reason: string;
   readonly log: readonly string[];
+  /** What its probes had come to. Absent: it has none, or was never probed. */
+  readonly probes?: readonly ProbeState[];
 }
 
 export interface Rollout {
@@ -107,6 +111,57 @@ export interface Quarantine {
   readonly reason: string;
 }
 
+/** An offer that could not be had, or gave no machine in time: others are tried until `until` (epoch ms). */
+export interface SetAside {
+  readonly backend: string;
+  readonly region: string;
+  readonly instance: string;
+  readonly spot: boolean;
+  /** Times in a row. */
+  readonly failures: number;
+  readonly until: number;
+  /** What its backend said. */
+  readonly reason: string;
+}
+
+/** What `retry` calls what a group lost replicas by, or lacks them for. */
+export type RetryEvent = 'no-capacity' | 'interruption' | 'error';
+
+/** A group of a service whose `retry` is limited lacks replicas: since when, and by what. */
+export interface Incident {
+  readonly event: RetryEvent;
+  readonly since: number;
+}
+
+/** How many replicas a group has at the moment, of the range that it may have. */
+export interface GroupScale {
+  readonly count: number;
+  /** When the count was last changed (epoch ms). */
+  readonly since: number;
+}
+
+/**
+ * Where a service is that starts by schedule or may run only for a time. scheduled: not started yet · started ·
+ * stopped: its time is over, until its file changes or the schedule starts it again.
+ */
+export type Term =
+  | ({ readonly kind: 'scheduled' } & NextStart)
+  /** `since`: when its first replica began; null before. */
+  | { readonly kind: 'started'; readonly since: number | null }
+  | ({
+      readonly kind: 'stopped';
+      readonly reason: string;
+      /** Of the deployment that was stopped: another one means that the file has changed. */
+      readonly digest: string;
+    } & NextStart);
+
+export interface NextStart {
+  /** What `at` was reckoned from. */
+  readonly cron: readonly string[];
+  /** Epoch ms; null: never. */
+  readonly at: number | null;
+}
+
 export interface ServiceState {
   readonly format: 1;
   readonly project: string;
@@ -126,6 +181,14 @@ export interface ServiceState {
   readonly failures: readonly ReplicaFailure[];
   /** Group -> crashes in a row and when the next create may be tried (epoch ms). */
   readonly backoff: { readonly [group: string]: { readonly failures: number; readonly until: number } };
+  /** Offers that are not tried for a while. Absent: none. */
+  readonly setAside?: readonly SetAside[];
+  /** By group; only where `retry` limits healing. Absent: none. */
+  readonly incidents?: { readonly [group: string]: Incident };
+  /** Groups whose count is not fixed; absent before the first pass that looks at traffic. */
+  readonly scale?: { readonly [group: string]: GroupScale };
+  /** Absent: it has neither schedule nor limit. */
+  readonly term?: Term;
   readonly route: ServiceRoute | null;
   /** When the last pass looked: gaps between looks are not charged to deadlines. */
   readonly observedAt: number;
@@ -165,7 +228,10 @@ export type WaitingReason =
   | 'deletion-budget'
   | 'suspended'
   | 'backend'
-  | 'hold';
+  | 'hold'
+  | 'scaling'
+  | 'schedule'
+  | 'stopped';
 
 /** Why no step is taken now. `until` is null when only an event can end it. */
 export interface Waiting {

@@ -21,6 +21,8 @@ export interface ServiceRoute {
   } | null;
   /** Empty: known, but nothing is ready. */
   readonly replicas: readonly RouteReplica[];
+  /** The group that a request starts a replica of when nothing is ready: such requests are held. Absent: refused. */
+  readonly wakes?: string;
 }
 
 export interface RouteTable {

@@ -1,27 +1,25 @@
 // What proxies may send a service's requests to. Only replicas that were ready, and never nobody because of probes.
 import type { ServiceSpec } from '../../schemas/desired.ts';
-import type { Replica } from '../../schemas/rollout.ts';
+import type { Replica, ServiceState } from '../../schemas/rollout.ts';
 import type { RouteReplica, ServiceRoute } from '../../schemas/routes.ts';
 import { isSameValue } from './same.ts';
+import { wokenGroup } from './scale.ts';
 
 /**
- * The route of a service now; the same version as `previous` when nothing changed. The first begins at `now`, above
+ * The route of a service now; the same version as before when nothing changed. The first begins at `now`, above
  * every version that a service of this name ever had: what proxies still know of that one must not pass for it.
  */
-export function routeOf(
-  project: string,
-  spec: ServiceSpec,
-  replicas: readonly Replica[],
-  previous: ServiceRoute | null,
-  now: number,
-): ServiceRoute {
+export function routeOf(state: ServiceState, spec: ServiceSpec, now: number): ServiceRoute {
+  const previous = state.route;
+  const wakes = wokenGroup(state);
   const route = {
-    project,
+    project: state.project,
     service: spec.name,
     auth: spec.auth,
     stripPrefix: spec.stripPrefix,
     model: spec.model && { name: spec.model.name, format: spec.model.format, prefix: spec.model.prefix },
-    replicas: routable(replicas),
+    replicas: routable(state.replicas),
+    ...(wakes !== null && { wakes }),
   };
   if (previous && isSameValue(previous, { ...route, version: previous.version })) return previous;
   return { ...route, version: (previous?.version ?? now) + 1 };

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isRunning } from '../../backends/host/process-identity.ts';
+import { PROTOCOL } from '../../proxy/control.ts';
 import { type FleetOptions, stopProxies } from '../../proxy/fleet.ts';
 import { preparePlace } from '../../proxy/place.ts';
 import { livingRecords } from '../../proxy/record.ts';
@@ -46,7 +47,8 @@ async function allAccept(proxies: Proxies, count: number, except: readonly numbe
   await eventually(`${count} proxies accept`, () => {
     const found = proxies.fleet.proxies();
     const isWhole =
-      found.length === count && found.every(({ phase, protocol }) => phase === 'accepting' && protocol === 1);
+      found.length === count &&
+      found.every(({ phase, protocol }) => phase === 'accepting' && protocol === PROTOCOL);
     return isWhole && !found.some(({ pid }) => except.includes(pid));
   });
 }

@@ -9,6 +9,7 @@ import { openRouting } from '../../proxy/routing.ts';
 import { CONFIG_VARIABLE, PROGRAM, type ProxyConfig, spawnProxy } from '../../proxy/spawn.ts';
 import { loadTable } from '../../proxy/table-file.ts';
 import { openUpstream } from '../../proxy/upstream.ts';
+import { openWaitingRoom } from '../../proxy/waiting-room.ts';
 
 const config = JSON.parse(process.env[CONFIG_VARIABLE] ?? '') as ProxyConfig;
 const { folder, sockets } = config.place;
@@ -17,7 +18,17 @@ const nowhere = openUpstream('nowhere', { kind: 'unix', path: join(sockets, 'non
 const routing = openRouting(() => {});
 const table = loadTable(folder);
 if (table !== null) routing.replace(table);
-const gate = openGate({ routing, daemon: () => nowhere, isDaemonUp: () => false, answerMs: 1_000 }, () => {});
+const gate = openGate(
+  {
+    routing,
+    room: openWaitingRoom(1_000, () => {}),
+    arrived: () => {},
+    daemon: () => nowhere,
+    isDaemonUp: () => false,
+    answerMs: 1_000,
+  },
+  () => {},
+);
 await openAddress(gate.server, config.listen);
 const url = urlOf(boundAddress(gate.server));
 const identity = processIdentity(process.pid);
@@ -46,6 +57,6 @@ const control = await openControl(socket, async (request, reply) => {
     });
   }
 });
-setInterval(() => control.broadcast({ kind: 'stats', inflight: {} }), 1_000);
+setInterval(() => control.broadcast({ kind: 'stats', inflight: {}, held: {}, arrivals: {} }), 1_000);
 writeRecord(folder, record);
 process.stdout.write(`${JSON.stringify({ kind: 'up' })}\n`);
