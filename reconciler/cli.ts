@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CommandFailure } from './cli/failure.ts';
 import type { EventOptions, LogOptions } from './cli/follow.ts';
+import type { OffersOptions } from './cli/offers.ts';
 import type { PlanOptions } from './cli/plan.ts';
 import { createSession, type Session } from './cli/session.ts';
+import { SIMULATE_HELP } from './cli/simulate-help.ts';
+import type { SimulateOptions } from './cli/simulate.ts';
 import type { StatusOptions } from './cli/status.ts';
 import type { TokenOptions } from './cli/token.ts';
 import type { ValidateOptions } from './cli/validate.ts';
@@ -36,6 +39,8 @@ function program(): Command {
       .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ trueup ${line}`).join('\n')}`);
   addServe(command);
   addOffline(command);
+  addOffers(command);
+  addSimulate(command);
   addClients(command);
   addToken(command);
   return root;
@@ -60,6 +65,12 @@ function addServe(command: AddCommand): void {
     .option('--listen <host:port>', 'the public address (default: 127.0.0.1:3000)')
     .addOption(
       new Option('--backend <name...>', 'run replicas of a remote repository here').choices(['local']),
+    )
+    .addOption(
+      new Option('--apply <how>', 'commits at once (auto), or each by approval of a plan (gated)').choices([
+        'auto',
+        'gated',
+      ]),
     )
     .option('--allow-root', 'let replicas of a remote repository run as root')
     .option('--detach-on-exit', 'leave proxies and replicas running after Ctrl-C')
@@ -95,15 +106,77 @@ function addOffline(command: AddCommand): void {
   command('plan', 'show what would change; changes nothing', [
     'plan                  # the newest commit against what runs',
     'plan .                # this folder, before it is pushed',
-    'plan --offline .      # against nothing, without a server',
+    'plan --offline .      # against nothing, without a server, by listed prices',
   ])
     .argument('[path]', 'a working folder (default: the newest commit)')
     .option('--offline', 'plan against nothing, without a server')
+    .option('--catalog <dir>', 'a folder of price lists, for --offline (default: the published ones)')
     .option(...JSON_OPTION)
     .action(
       run(async (session, options: PlanOptions, path?: string) => {
         const { showPlan } = await import('./cli/plan.ts');
         return showPlan(session, path, options);
+      }),
+    );
+}
+
+function addOffers(command: AddCommand): void {
+  command('offers', 'show what there is to run a service on, cheapest first', [
+    'offers -f web.dstack.yml',
+    'offers --gpu H100:8 --spot auto --max-price 40',
+    'offers --gpu 24GB.. --backend aws --backend gcp --region us-east-1',
+    'offers -f web.dstack.yml --gpu A100:80GB     # what if it were another GPU',
+    'offers --cpu arm:4.. --memory 16GB.. --json | jq .offers[0]',
+  ])
+    .option('-f, --file <file>', 'the configuration of a service; other flags go before what it says')
+    .option('--gpu <spec>', 'GPUs, as in `resources`: H100:8, 24GB.., amd:MI300X')
+    .option('--cpu <range>', 'CPUs: 4.., arm:8')
+    .option('--memory <range>', 'memory: 32GB..')
+    .option('--disk <range>', 'disk: 200GB..')
+    .addOption(
+      new Option('--spot <policy>', 'which prices count (default: on-demand)').choices([
+        'auto',
+        'spot',
+        'on-demand',
+      ]),
+    )
+    .option('--max-price <usd>', 'at most this, in USD per hour')
+    .option('--backend <name...>', 'only these clouds')
+    .option('--region <name...>', 'only these regions')
+    .option('--catalog <dir>', 'a folder of price lists: aws.csv …, or zips of them')
+    .option('--max-offers <number>', 'how many to show (default: 20, as JSON 50)', offerCount)
+    .addOption(new Option('--online', 'ask the published price lists for news first').conflicts('offline'))
+    .option('--offline', 'ask nobody')
+    .option(...JSON_OPTION)
+    .addHelpText('after', OFFERS_HELP)
+    .action(
+      run(async (session, options: OffersOptions) => {
+        const { showOffers } = await import('./cli/offers.ts');
+        return showOffers(session, options);
+      }),
+    );
+}
+
+const OFFERS_HELP = `
+Prices are those of --catalog or TRUEUP_CATALOG_DIR; else of the published price
+lists as last read, which are asked only with --online or where
+TRUEUP_CATALOG_URL says where they are; else those that trueup brings along.
+None of them is live, and whether a machine is free is not known from them.`;
+
+function addSimulate(command: AddCommand): void {
+  command('simulate', 'run a scenario against a simulated world, in seconds', [
+    'simulate docs/simulate/bad-revision.yml',
+    'simulate outage.yml --seed 7',
+    'simulate outage.yml --json | tail -1 | jq .summary',
+  ])
+    .argument('<scenario>', 'a YAML file, as docs/simulate.md describes it')
+    .option('--seed <number>', 'of everything that is left to chance (default: what the scenario says)', integer)
+    .option('--json', 'print JSON lines on standard output: one per event, the summary last')
+    .addHelpText('after', SIMULATE_HELP)
+    .action(
+      run(async (session, options: SimulateOptions, path: string) => {
+        const { simulate } = await import('./cli/simulate.ts');
+        return simulate(session, path, options);
       }),
     );
 }
@@ -193,6 +266,12 @@ function run<Options, Arguments extends unknown[]>(
 function integer(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function offerCount(text: string): number {
+  const count = integer(text);
+  if (count >= 1 && count <= 10_000) return count;
+  throw new InvalidArgumentError('It must be from 1 to 10000.');
 }
 
 /** Says what went wrong, where commander has not already. */

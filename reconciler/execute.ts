@@ -34,7 +34,7 @@ export async function execute(
   if (!backend) throw new Failure('transient', `backend ${replica.offer.backend} is not configured`);
   switch (step.kind) {
     case 'create':
-      return create(deps, backend, state, replica);
+      return backend.create({ tags: tagsOf(deps.owner, state, replica), offer: replica.offer });
     case 'run':
       return run(deps, backend, state, replica);
     case 'stop':
@@ -47,18 +47,6 @@ export async function execute(
 }
 
 // Private
-
-async function create(
-  { owner }: ExecuteDeps,
-  backend: Backend,
-  state: ServiceState,
-  replica: Replica,
-): Promise<Instance> {
-  const instance = await backend.create({ tags: tagsOf(owner, state, replica), offer: replica.offer });
-  if (instance.tags.shape === replica.shape) return instance;
-  // A restored database has forgotten it: its name is given up, and the sweeper ends it.
-  throw new Failure('no-capacity', `${replica.name} is there already, made of something else`);
-}
 
 function tagsOf(owner: string, state: ServiceState, replica: Replica): Tags {
   const { group, name, attempt, shape, deployment } = replica;

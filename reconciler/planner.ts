@@ -1,38 +1,66 @@
 // Answers "what would change": for the newest commit, or for files that are no commit yet. Executes nothing.
 import { posix } from 'node:path';
+import type { DesiredRecord, DesiredService } from '../schemas/desired.ts';
 import type { Plan } from '../schemas/plan.ts';
-import type { DesiredRecord, DesiredService, Placement } from '../schemas/desired.ts';
-import { canonical } from '../schemas/json.ts';
-import type { Offer } from '../schemas/offer.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
-import { type OffersOf, planOf } from './plan/diff.ts';
+import { type Ask, askMarkets, askOnce } from './markets.ts';
+import { planOf } from './plan/diff.ts';
+import { previewOf } from './preview.ts';
+import type { MountId } from './source/content.ts';
 import type { KeyRecord, Store } from './store/store.ts';
 import { type SourceFile, type WantedOptions, type WantedServices, wantedOf } from './wanted.ts';
 
 export interface PlannerOptions {
-  readonly store: Pick<Store, 'list'>;
+  readonly store: Pick<Store, 'list' | 'now'>;
   readonly wanted: (project: string) => WantedOptions;
-  /** What all backends of a project would sell, cheapest first. */
-  readonly offers: (project: string, placement: Placement) => Promise<readonly Offer[]>;
+  /** What all backends of a project say to a placement. */
+  readonly market: (project: string, ...question: Parameters<Ask>) => ReturnType<Ask>;
+  /** Where the market's prices come from. Absent: they are asked now. */
+  readonly prices?: (project: string) => Plan['prices'];
+  /** Whether a commit waits to be approved. Absent: none does. */
+  readonly applyOf?: (project: string) => 'auto' | 'gated';
 }
 
-/** `files` are a working copy of the watched folder, paths relative to it; null: the newest commit. */
-export type Planner = (project: string, files: readonly SourceFile[] | null) => Promise<Plan>;
+/** Git's names of what is mounted, by path: what `files` come with, so that nobody else is asked. */
+export type Objects = { readonly [path: string]: string };
 
-export function createPlanner({ store, wanted, offers }: PlannerOptions): Planner {
-  return async (project, files) => {
-    const records = await store.list(project);
+/** `files` are a working copy of the watched folder, paths relative to it; null: the newest commit. */
+export type Planner = (
+  project: string,
+  files: readonly SourceFile[] | null,
+  objects?: Objects,
+) => Promise<Plan>;
+
+export function createPlanner({ store, wanted, market, prices, applyOf }: PlannerOptions): Planner {
+  return async (project, files, objects = {}) => {
+    const [records, now] = await Promise.all([store.list(project), store.now()]);
     const state = records.find(({ service }) => service === '')?.state as ProjectState | null | undefined;
     const states = statesOf(records);
-    const options = wanted(project);
+    const options = withObjects(wanted(project), objects);
     const found = files ? await wantedOf(placed(files, options.root), options) : committedOf(records, state);
+    const ask: Ask = askOnce((...question) => market(project, ...question));
+    const unread = new Set([...found.unread, ...madeOf(records, found.broken)]);
+    const preview = await previewOf({
+      project,
+      store,
+      state: state ?? null,
+      known: desiredRecords(records),
+      found: { ...found, unread },
+      ask,
+      isGated: applyOf?.(project) === 'gated',
+      now,
+    });
     return planOf(found.desired, states, {
       commit: files ? null : (state?.commit ?? null),
-      base: files ? (state?.commit ?? null) : appliedCommit(states),
-      unread: new Set([...found.unread, ...madeOf(records, found.broken)]),
+      base: files ? (state?.applied ?? state?.commit ?? null) : (state?.applied ?? appliedCommit(states)),
+      unread,
       problems: found.problems,
-      offersOf: await readOffers(found.desired, (placement) => offers(project, placement)),
+      policy: found.policy,
+      marketOf: await askMarkets(found.desired, ask),
+      ...(prices ? { prices: prices(project) } : {}),
+      ...preview,
+      now,
     });
   };
 }
@@ -41,6 +69,17 @@ export function createPlanner({ store, wanted, offers }: PlannerOptions): Planne
 
 function placed(files: readonly SourceFile[], root: string): SourceFile[] {
   return files.map(({ path, text }) => ({ path: posix.join(root, path), text }));
+}
+
+function withObjects(options: WantedOptions, objects: Objects): WantedOptions {
+  const given = new Map<string, MountId>(Object.entries(objects));
+  return {
+    ...options,
+    async mountIds(paths) {
+      const asked = paths.filter((path) => !given.has(path));
+      return asked.length > 0 ? new Map([...(await options.mountIds(asked)), ...given]) : given;
+    },
+  };
 }
 
 function servicesOf(records: readonly KeyRecord[]): KeyRecord[] {
@@ -52,47 +91,41 @@ function statesOf(records: readonly KeyRecord[]): Map<string, ServiceState> {
   return new Map(known.map(({ service, state }) => [service, state as ServiceState]));
 }
 
+function desiredRecords(records: readonly KeyRecord[]): Map<string, DesiredRecord> {
+  const known = servicesOf(records).filter(({ desired }) => desired !== null);
+  return new Map(known.map(({ service, desired }) => [service, desired as DesiredRecord]));
+}
+
 /** What the newest commit asks for is in the store already; where a file does not parse, its last good spec is. */
 function committedOf(records: readonly KeyRecord[], state: ProjectState | null | undefined): WantedServices {
   const desired = new Map<string, DesiredService>();
   const unread = new Set<string>();
   const problems = [...(state?.problems ?? [])];
-  for (const { service: name, desired: document } of servicesOf(records)) {
-    const record = document as DesiredRecord | null;
-    problems.push(...(record?.problems ?? []));
-    if (record?.service && !record.removed) desired.set(name, record.service);
-    else if (record && !record.removed) unread.add(name);
+  for (const [name, record] of desiredRecords(records)) {
+    problems.push(...record.problems);
+    const service = askedOf(record);
+    if (service) desired.set(name, service);
+    else if (!record.removed && !record.pending) unread.add(name);
   }
-  return { desired, unread, broken: new Set(), problems };
+  const policy = state?.pending ? (state.pending.policy ?? state.policies?.own) : state?.policies?.own;
+  return { desired, unread, broken: new Set(), problems, policy: policy ?? null };
+}
+
+/** What waits is asked for too. */
+function askedOf({ service, removed, pending }: DesiredRecord): DesiredService | null {
+  if (pending) return pending.service ?? null;
+  return removed ? null : service;
 }
 
 /** The services that were made of these files when they were last good, whatever they were called. */
 function madeOf(records: readonly KeyRecord[], paths: ReadonlySet<string>): string[] {
-  return servicesOf(records)
-    .filter(({ desired }) => paths.has((desired as DesiredRecord | null)?.service?.file ?? ''))
-    .map(({ service }) => service);
+  return [...desiredRecords(records)]
+    .filter(([, record]) => paths.has(record.service?.file ?? ''))
+    .map(([name]) => name);
 }
 
 /** Of the youngest deployment. */
 function appliedCommit(states: ReadonlyMap<string, ServiceState>): string | null {
   const deployments = [...states.values()].flatMap((state) => state.deployments);
   return deployments.toSorted((a, b) => b.at - a.at)[0]?.commit ?? null;
-}
-
-/** Asks once for each different placement. */
-async function readOffers(
-  desired: ReadonlyMap<string, DesiredService>,
-  ask: (placement: Placement) => Promise<readonly Offer[]>,
-): Promise<OffersOf> {
-  const answers = new Map<string, Promise<readonly Offer[]>>();
-  const byGroup = new Map<string, readonly Offer[]>();
-  for (const [service, { spec }] of desired) {
-    for (const { name, placement } of spec.groups) {
-      const key = canonical(placement);
-      const answer = answers.get(key) ?? ask(placement);
-      answers.set(key, answer);
-      byGroup.set(`${service}/${name}`, await answer);
-    }
-  }
-  return (service, group) => byGroup.get(`${service}/${group}`) ?? [];
 }

@@ -1,16 +1,17 @@
 // One pass over one service: load (the claim), observe, decide, record the intent, execute, save, next wake.
 // Takes no input but the key: what woke it does not matter. Running it twice changes nothing.
+import type { Actual } from '../schemas/actual.ts';
 import type { DesiredRecord } from '../schemas/desired.ts';
 import { asFailure, Failure } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
-import type { ServiceState, Step } from '../schemas/rollout.ts';
+import type { Replica, ServiceState, Step } from '../schemas/rollout.ts';
 import type { BoundaryHook } from './boundary.ts';
 import type { Clock } from './clock.ts';
 import { EFFECT_MS, type ExecuteDeps, execute } from './execute.ts';
 import { type ObserveDeps, observe } from './observe.ts';
 import { check } from './plan/check.ts';
 import { type Decision, decide } from './plan/decide.ts';
-import { foldCreated, foldFailure } from './plan/outcome.ts';
+import { foldCreated, foldFailure, type Outcome } from './plan/outcome.ts';
 import { isSameValue } from './plan/same.ts';
 import type { Claim, Lease, Settlement, Store } from './store/store.ts';
 
@@ -42,7 +43,7 @@ export async function reconcile(deps: ReconcileDeps, claim: Claim): Promise<Sett
   if (broken.length > 0) return refuse(claim, broken, at());
   deps.boundary('decided', record.key);
   if (decision.steps.length === 0) return finish(deps, claim, state, decision);
-  return carryOut(deps, claim, state, decision, at);
+  return carryOut(deps, claim, state, decision, actual, at);
 }
 
 // Private
@@ -80,6 +81,7 @@ async function carryOut(
   claim: Claim,
   before: ServiceState | null,
   decision: Decision,
+  actual: Actual,
   at: () => number,
 ): Promise<Settlement> {
   const { lease, record } = claim;
@@ -94,17 +96,20 @@ async function carryOut(
   deps.boundary('intent-saved', record.key);
   // Before the effects: what they cause may come back before they end.
   deps.noteState(record.key, intended);
-  const done = await executeAll(deps, claim, intended, decision.steps, at);
+  const done = await executeAll(deps, claim, intended, decision.steps, actual.offers, at);
   deps.boundary('outcome-unsaved', record.key);
   deps.noteState(record.key, done.state);
   // A first effect shows only when it is looked at, so look again at once; one that is repeated is given time.
-  const wakeAt = hasMoved(before, intended) ? Math.min(decision.wakeAt, at() + 1) : decision.wakeAt;
+  const isFirst = hasMoved(before, intended) || hasMoved(intended, done.state);
+  const wakeAt = isFirst ? Math.min(decision.wakeAt, at() + 1) : decision.wakeAt;
   return settlement(deps, lease, intended, done.state, wakeAt, done.events, true);
 }
 
 function hasMoved(before: ServiceState | null, after: ServiceState): boolean {
-  const phases = new Map(before?.replicas.map(({ name, phase }) => [name, phase]));
-  return after.replicas.some(({ name, phase }) => phases.get(name) !== phase);
+  const stage = ({ phase, attempt }: Replica) => `${phase} ${attempt}`;
+  const stages = new Map(before?.replicas.map((replica) => [replica.name, stage(replica)]));
+  if (stages.size > after.replicas.length) return true;
+  return after.replicas.some((replica) => stages.get(replica.name) !== stage(replica));
 }
 
 async function executeAll(
@@ -112,22 +117,25 @@ async function executeAll(
   claim: Claim,
   intended: ServiceState,
   steps: readonly Step[],
+  offers: Actual['offers'],
   at: () => number,
 ) {
   let state = intended;
   const events: NewEvent[] = [];
+  const note = (outcome: Outcome): void => {
+    state = outcome.state;
+    events.push(...outcome.events);
+  };
   for (const step of steps) {
     if (claim.lease.until - at() < EFFECT_MS) break;
     try {
       deps.boundary(`${step.kind}:before`, claim.record.key);
       const instance = await execute(deps, claim.record.key, state, step);
       deps.boundary(`${step.kind}:after`, claim.record.key);
-      if (instance && step.kind === 'create') state = foldCreated(state, step.replica, instance);
+      if (instance && step.kind === 'create') note(foldCreated(state, step.replica, instance, at()));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      const outcome = foldFailure(state, step, asFailure(error), at());
-      state = outcome.state;
-      events.push(...outcome.events);
+      note(foldFailure(state, step, asFailure(error), at(), offers));
     }
   }
   return { state, events };

@@ -1,7 +1,7 @@
 // What a set of files asks for, without git: the same parsing and assembling as for a commit. For plans ahead of a push.
 import type { DesiredService } from '../schemas/desired.ts';
 import type { Problem } from '../schemas/errors.ts';
-import { parsePolicy } from '../schemas/policy.ts';
+import { type Policy, parsePolicy } from '../schemas/policy.ts';
 import { parseProfiles } from '../schemas/profiles.ts';
 import { type AssembleOptions, assemble } from './source/assemble.ts';
 import { type MountId, mountedPaths } from './source/content.ts';
@@ -20,6 +20,8 @@ export interface WantedServices {
   /** Paths of files with errors: whatever was made of them before stays too. */
   readonly broken: ReadonlySet<string>;
   readonly problems: readonly Problem[];
+  /** Of their `trueup.yml`; null while it has errors. */
+  readonly policy: Policy | null;
 }
 
 export interface WantedOptions extends Pick<AssembleOptions, 'secrets' | 'vault' | 'refusal'> {
@@ -33,7 +35,7 @@ export async function wantedOf(
   files: readonly SourceFile[],
   { root, mountIds, ...options }: WantedOptions,
 ): Promise<WantedServices> {
-  const { policy, profiles, problems } = settingsOf(files, root);
+  const { policy, isPolicySound, profiles, problems } = settingsOf(files, root);
   const parsed = files
     .filter(({ path }) => isConfigurationPath(path))
     .map((file) => parseFile(file, { root, profiles }));
@@ -53,6 +55,7 @@ export async function wantedOf(
     unread: unreadOf(parsed, tree.conflicts, desired),
     broken: new Set(parsed.filter(({ ok }) => !ok).map(({ path }) => path)),
     problems: unique(found),
+    policy: isPolicySound ? policy : null,
   };
 }
 
@@ -67,7 +70,12 @@ function settingsOf(files: readonly SourceFile[], root: string) {
     files.find(({ path }) => path === `${prefix}${name}.yml` || path === `${prefix}${name}.yaml`) ?? null;
   const { policy, problems } = parsePolicy(fileOf('trueup'));
   const profiles = parseProfiles(fileOf('.dstack/profiles'));
-  return { policy, profiles: profiles.profiles, problems: [...problems, ...profiles.problems] };
+  return {
+    policy,
+    isPolicySound: problems.every(({ severity }) => severity !== 'error'),
+    profiles: profiles.profiles,
+    problems: [...problems, ...profiles.problems],
+  };
 }
 
 function unreadOf(

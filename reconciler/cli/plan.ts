@@ -1,15 +1,19 @@
 // `trueup plan`: what the newest commit, or a working folder before it is one, would change. Executes nothing.
-import { randomBytes } from 'node:crypto';
+
+import { marketOf } from '../../backends/catalog/market.ts';
+import { catalogFrom, openCatalog } from '../../backends/catalog/source.ts';
 import { type Plan, planSchema } from '../../schemas/plan.ts';
-import { planOf } from '../plan/diff.ts';
-import { createVault } from '../secrets.ts';
+import { type BetweenOptions, planBetween } from '../plan-between.ts';
 import { planBlocks } from '../view/plan.ts';
-import { wantedOf } from '../wanted.ts';
-import { readTree, type SourceFile } from './folder.ts';
+import { CommandFailure } from './failure.ts';
+import { readTree, type SourceFile, type Tree } from './folder.ts';
+import { mountedObjects } from './objects.ts';
 import type { Session } from './session.ts';
 
 export interface PlanOptions {
   readonly offline?: boolean;
+  /** A folder of price lists, for plans without a server. */
+  readonly catalog?: string;
   readonly json?: boolean;
 }
 
@@ -17,17 +21,18 @@ export interface PlanOptions {
 export async function showPlan(
   session: Session,
   path: string | undefined,
-  { offline = false, json = false }: PlanOptions,
+  { offline = false, catalog, json = false }: PlanOptions,
 ): Promise<number> {
-  const plan = offline ? await planAlone(filesOf(session, path ?? '.')) : await planThere(session, path);
+  if (catalog !== undefined && !offline)
+    throw new CommandFailure('--catalog is for plans without a server', 'Add --offline, or leave it out.');
+  const plan = offline ? await planAlone(session, path ?? '.', catalog) : await planThere(session, path);
   await (json ? session.json(plan) : session.blocks(planBlocks(plan)));
   return plan.problems.some(({ severity }) => severity === 'error') ? 1 : 0;
 }
 
 // Private
 
-function filesOf({ cwd }: Session, path: string): SourceFile[] {
-  const { files, policy, profiles } = readTree(path, cwd);
+function filesOf({ files, policy, profiles }: Tree): SourceFile[] {
   return [...files, ...[policy, profiles].filter((file) => file !== null)];
 }
 
@@ -35,17 +40,25 @@ async function planThere(session: Session, path: string | undefined): Promise<Pl
   const client = session.client();
   const query = { project: session.project };
   if (path === undefined) return client.get('plan', query, planSchema);
-  return client.post('plan', query, { files: filesOf(session, path) }, planSchema);
+  const tree = readTree(path, session.cwd);
+  const objects = await mountedObjects(tree);
+  return client.post('plan', query, { files: filesOf(tree), objects }, planSchema);
 }
 
-/** Against nothing. Secrets and mounted folders are the server's to know, so none of them is missed here. */
-async function planAlone(files: readonly SourceFile[]): Promise<Plan> {
-  const { desired, problems } = await wantedOf(files, {
-    root: '',
-    secrets: () => 'unknown here',
-    vault: createVault(randomBytes(32)),
-    mountIds: async () => new Map(),
-    refusal: () => null,
-  });
-  return planOf(desired, new Map(), { commit: null, base: null, problems });
+async function planAlone(session: Session, path: string, catalog: string | undefined): Promise<Plan> {
+  const head = { files: filesOf(readTree(path, session.cwd)), commit: null };
+  return planBetween(null, head, await listedPrices(session, catalog));
 }
+
+/** Offers of a price list: what somebody published, not what is for sale now. */
+async function listedPrices({ env, note }: Session, dir: string | undefined): Promise<BetweenOptions> {
+  const { catalog, source, date, notes } = await openCatalog(catalogFrom(env, { dir }));
+  for (const text of notes) note(text);
+  return {
+    prices: { source, date },
+    ask: (placement, process) => marketOf(catalog, placement, process, OFFERS),
+  };
+}
+
+/** Of each market; more are only counted. */
+const OFFERS = 10;

@@ -1,9 +1,12 @@
 // Folds what was observed into the replicas: each moves at most one phase on, and says why.
 // Decides nothing about what should be; that is `aim` and `roll`.
-import type { Actual, ProcessStatus, ReplicaFact } from '../../schemas/actual.ts';
+import type { Actual, Instance, ProcessStatus, ReplicaFact } from '../../schemas/actual.ts';
 import type { ServiceSpec } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
+import type { Offer } from '../../schemas/offer.ts';
 import type { ProbeState, Replica, ReplicaFailure, ServiceState } from '../../schemas/rollout.ts';
+import { hiddenMs, STOP_GRACE_MS } from './deadlines.ts';
+import { isEnding } from './deployments.ts';
 import { foldProbes, meetsProbes, staysReady } from './probes.ts';
 
 /** A pass that comes later than this after the last one looked at nothing in between: the gap is charged to no deadline. */
@@ -15,6 +18,8 @@ export type EndKind =
   | 'exit'
   /** It ran, but did not become ready in time. */
   | 'unready'
+  /** Its machine or its image took too long: the world's fault, and of the offer it was placed on. */
+  | 'slow'
   /** Its instance vanished, or nobody saw how its process ended: the world's fault, never the revision's. */
   | 'lost';
 
@@ -22,6 +27,7 @@ export interface End extends ReplicaFailure {
   readonly kind: EndKind;
   readonly group: string;
   readonly shape: string;
+  readonly offer: Offer;
   /** Ms it had been ready, 0 if never. */
   readonly readyMs: number;
 }
@@ -46,15 +52,9 @@ export function advance(state: ServiceState, actual: Actual, now: number): Advan
     const deployment = state.deployments.find((d) => d.number === replica.deployment);
     const fact = actual.replicas[replica.name] ?? { kind: 'unknown', reason: 'not observed yet' };
     if (!deployment) return unchanged(replica);
-    return advanceReplica({
-      replica: identified(replica, fact),
-      fact,
-      spec: deployment.spec,
-      state,
-      actual,
-      elapsed,
-      now,
-    });
+    const context = { fact, spec: deployment.spec, state, actual, elapsed, now };
+    const move = advanceReplica({ ...context, replica: identified(replica, fact) });
+    return withdrawn(move, fact, state);
   });
   return {
     replicas: moves.flatMap((move) => (move.replica ? [move.replica] : [])),
@@ -113,34 +113,40 @@ function advanceReplica(context: Context): Move {
     case 'draining':
       return advanceDraining(context);
     case 'stopping':
-      if (fact.kind === 'missing') return gone(context);
-      return fact.kind === 'present' && hasEnded(fact.process)
-        ? unchanged(replica, { phase: 'terminating' })
-        : unchanged(replica);
+      return advanceStopping(context);
     case 'terminating':
-      return fact.kind === 'missing' ? gone(context) : unchanged(replica);
+      return fact.kind === 'missing' ? missed(context) : unchanged(replica);
   }
 }
 
 function advanceCreating({ replica, fact, elapsed }: Context): Move {
+  if (fact.kind === 'unknown') return unchanged(replica);
   const stageMs = replica.stageMs + elapsed;
-  if (fact.kind !== 'present') return unchanged(replica, { stageMs });
-  const { instance } = fact;
-  if (instance.status === 'provisioning') {
-    return unchanged(replica, {
-      stageMs,
-      instance: instance.id,
-      detail: 'the instance is being provisioned',
-    });
-  }
+  if (fact.kind === 'missing') return unchanged(replica, { stageMs });
+  if (fact.instance.status === 'provisioning')
+    return unchanged(replica, { stageMs, detail: 'the instance is being provisioned' });
   return unchanged(replica, {
     phase: 'starting',
-    stageMs: 0,
-    instance: instance.id,
+    stage: 'provision',
+    stageMs,
     tries: 0,
     retryAt: 0,
     detail: '',
   });
+}
+
+function advanceStopping({ replica, fact, spec, elapsed, ...rest }: Context): Move {
+  if (fact.kind === 'missing') return missed({ replica, fact, spec, elapsed, ...rest });
+  if (fact.kind === 'unknown') return unchanged(replica);
+  const stageMs = replica.stageMs + elapsed;
+  if (hasEnded(fact.process)) return unchanged(replica, { phase: 'terminating', stageMs: 0 });
+  return stageMs < spec.stopMs + STOP_GRACE_MS
+    ? unchanged(replica, { stageMs })
+    : unchanged(replica, {
+        phase: 'terminating',
+        stageMs: 0,
+        detail: 'its process does not end; its machine is ended',
+      });
 }
 
 function advanceRunning(context: Context): Move {
@@ -151,17 +157,22 @@ function advanceRunning(context: Context): Move {
     case 'running':
       return advanceProcess(context, fact.process);
     case 'pulling':
-      return unchanged(replica, { detail: fact.process.detail });
+      return unchanged(replica, { ...staged(context, 'pull'), detail: fact.process.detail });
     case 'absent':
       // `run` has not been carried out yet; or all trace of the process is gone.
       return replica.phase === 'starting'
-        ? unchanged(replica, { listening: false })
+        ? unchanged(replica, { ...staged(context, 'provision'), listening: false })
         : ended(context, 'lost', 'its process is gone', [], 'terminating');
-    case 'stopping':
-      // Without our asking: wait for the exit, then judge it.
-      return unchanged(replica, { listening: false });
+    case 'stopping': {
+      // Without our asking: it takes no more requests; how it exits is judged then.
+      const seen = { ...replica, listening: false };
+      return replica.phase === 'ready'
+        ? becameUnready(context, seen, 'its process is being stopped')
+        : unchanged(seen);
+    }
     case 'exited': {
-      const kind = wasSeen(fact.process) ? 'exit' : 'lost';
+      const isOwn = wasSeen(fact.process) && fact.instance.status !== 'stopping';
+      const kind = isOwn ? 'exit' : 'lost';
       return ended(context, kind, exitText(fact.process), fact.process.log, 'terminating');
     }
   }
@@ -188,7 +199,15 @@ function advanceProcess(context: Context, process: ProcessStatus & { kind: 'runn
     return unchanged(seen, { phase: 'probing', stageMs: 0, detail: '' });
   }
   const detail = process.listening ? worstProbe(probes) : process.detail || 'its port is not open yet';
-  return unchanged(seen, { stageMs: replica.stageMs + elapsed, detail });
+  const time =
+    replica.phase === 'starting' ? staged(context, 'start') : { stageMs: replica.stageMs + elapsed };
+  return unchanged(seen, { ...time, detail });
+}
+
+/** The clock of a replica that is starting begins anew with each stage. */
+function staged({ replica, elapsed }: Context, stage: NonNullable<Replica['stage']>): Partial<Replica> {
+  const isSame = (replica.stage ?? 'start') === stage;
+  return { stage, stageMs: isSame ? replica.stageMs + elapsed : 0 };
 }
 
 function worstProbe(probes: readonly ProbeState[]): string {
@@ -219,8 +238,8 @@ function becameReady({ replica, now, state }: Context, seen: Replica): Move {
   };
 }
 
-function becameUnready({ replica, state }: Context, seen: Replica): Move {
-  const detail = worstProbe(seen.probes) || 'its port is closed';
+function becameUnready({ replica, state }: Context, seen: Replica, why: string = ''): Move {
+  const detail = why || worstProbe(seen.probes) || 'its port is closed';
   return {
     replica: { ...seen, phase: 'unready', stageMs: 0, detail },
     events: [event(state, 'replica-unready', `${replica.name} is not ready: ${detail}`, replica)],
@@ -245,6 +264,45 @@ function hasEnded(process: ProcessStatus): boolean {
   return process.kind === 'exited' || process.kind === 'absent';
 }
 
+/**
+ * What is to end and is not to be found has ended; unless nobody ever saw it, and it may not be listed yet: then it must
+ * have been missing for as long as it could be hidden.
+ */
+function missed(context: Context): Move {
+  const { replica, elapsed } = context;
+  const stageMs = replica.stageMs + elapsed;
+  if (replica.instance !== null || stageMs >= hiddenMs(replica.offer)) return gone(context);
+  return unchanged(replica, { stageMs, detail: 'nobody knows whether its instance was made' });
+}
+
+/**
+ * An instance that is being taken away, or is no longer what was made, is left as soon as another serves; until then it
+ * is better than none.
+ */
+function withdrawn(move: Move, fact: ReplicaFact, state: ServiceState): Move {
+  const { replica, events } = move;
+  if (!replica || fact.kind !== 'present' || isEnding(replica) || replica.phase === 'creating') return move;
+  const isTaken = fact.instance.status === 'stopping';
+  const leaving = isTaken ? 'its instance is being taken away' : driftText(replica, fact.instance);
+  if (leaving === '') return move;
+  const left = { ...replica, leaving };
+  if (state.replicas.find(({ name }) => name === replica.name)?.leaving === leaving)
+    return { ...move, replica: left };
+  const name = isTaken ? 'replica-interrupted' : 'drift';
+  return {
+    ...move,
+    replica: left,
+    events: [...events, event(state, name, `${left.name}: ${leaving}`, left)],
+  };
+}
+
+/** How an instance differs from what was asked for; '' when it does not. */
+function driftText({ shape, offer }: Replica, { tags, region, instance }: Instance): string {
+  if (tags.shape !== shape) return `its instance is tagged as shape ${tags.shape}, not ${shape}`;
+  if (region !== offer.region) return `its instance is in ${region}, not ${offer.region}`;
+  return instance === offer.instance ? '' : `its instance is ${instance}, not ${offer.instance}`;
+}
+
 function gone({ replica, state }: Context): Move {
   return {
     replica: null,
@@ -264,10 +322,12 @@ function ended(
     replica: replica.name,
     group: replica.group,
     shape: replica.shape,
+    offer: replica.offer,
     deployment: replica.deployment,
     at: now,
     reason,
     log,
+    ...(replica.probes.length > 0 && { probes: replica.probes }),
     readyMs: replica.readyAt === null ? 0 : now - replica.readyAt,
   };
   const name = kind === 'lost' ? 'replica-lost' : 'replica-failed';

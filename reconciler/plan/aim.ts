@@ -2,7 +2,7 @@
 import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
-import { adopt, isRolling, sameProbes, sameShapes, targetOf } from './deployments.ts';
+import { adopt, isRolling, isRunningTheSame, targetOf } from './deployments.ts';
 
 export interface Aim {
   readonly state: ServiceState;
@@ -12,23 +12,14 @@ export interface Aim {
 export function aim(state: ServiceState, desired: DesiredRecord | null, now: number): Aim {
   if (desired === null || desired.removed) return remove(state);
   const { service } = desired;
-  if (service === null) return { state, events: [] };
+  if (service === null || desired.suspended) return { state, events: [] };
   const target = targetOf(state);
-  if (target && isSame(target, service)) return keep(state, target, service, now);
+  if (target && isRunningTheSame(target, service)) return keep(state, target, service, now);
   const isHeldBack = state.quarantine?.digest === service.digest && now < state.quarantine.until;
   return isHeldBack ? { state, events: [] } : open(state, service, now);
 }
 
 // Private
-
-/** Nothing is asked for that would have to be rolled out. A rotated value shows in the shapes, or in the probes. */
-function isSame(target: Deployment, service: DesiredService): boolean {
-  return (
-    target.revision === service.revision &&
-    sameShapes(target, service) &&
-    sameProbes(target.spec, service.spec)
-  );
-}
 
 function remove(state: ServiceState): Aim {
   if (state.target === null) return { state, events: [] };
@@ -80,8 +71,9 @@ function open(state: ServiceState, service: DesiredService, now: number): Aim {
         },
       ]
     : [];
-  const opened = {
-    ...state,
+  const { setAside: _, incidents: __, ...rest } = state;
+  const opened: ServiceState = {
+    ...rest,
     lastDeployment: number,
     deployments: [...state.deployments, deployment],
     quarantine: null,

@@ -13,3 +13,13 @@ export function backoffMs(failures: number, rolling: boolean): number {
   const cap = rolling ? CAP_ROLLING_MS : CAP_MS;
   return failures <= 0 ? 0 : Math.min(cap, FIRST_MS * 2 ** Math.min(failures - 1, 20));
 }
+
+/**
+ * How long an offer is left alone that failed `failures` times in a row: dstack's steps, up to 5 minutes. Services know
+ * nothing of each other, so nobody can be made to wait for another; one of higher priority (0 to 100) looks again more
+ * often, up to once a minute, and so most likely gets what becomes free.
+ */
+export function pauseMs(failures: number, priority: number = 0): number {
+  const cap = 300_000 - 2_400 * Math.min(100, Math.max(0, priority));
+  return Math.min(cap, 15_000 * 2 ** Math.min(failures - 1, 10));
+}

@@ -14,10 +14,14 @@ export function check(input: DecisionInput, decision: Decision): string[] {
   return [
     ...names(input.state, state),
     ...lostReplicas(input.state, input.actual, state.replicas),
+    ...places(input.state, state),
+    ...bounds(state),
     ...size(input.state, state),
     ...floor(input, state),
+    ...drains(input, state),
+    ...quarantine(input, state),
     ...routes(state),
-    ...untouched(input.actual, decision),
+    ...untouched(input, decision),
     ...words(decision, state),
   ];
 }
@@ -26,9 +30,13 @@ export function check(input: DecisionInput, decision: Decision): string[] {
 
 /** Names are unique, and a new one is above every number ever used. */
 function names(before: ServiceState | null, after: ServiceState): string[] {
-  const known = new Set(before?.replicas.map((replica) => replica.name));
-  const all = after.replicas.map((replica) => replica.name);
-  const twice = all.filter((name, i) => all.indexOf(name) !== i).map((name) => `${name} is there twice`);
+  const known = namesOf(before);
+  const seen = new Set<string>();
+  const twice = after.replicas.flatMap(({ name }) => {
+    const isTwice = seen.has(name);
+    seen.add(name);
+    return isTwice ? [`${name} is there twice`] : [];
+  });
   const reused = after.replicas
     .filter((replica) => !known.has(replica.name) && replica.number <= (before?.lastReplica ?? 0))
     .map((replica) => `${replica.name} takes a number that was used before`);
@@ -43,14 +51,42 @@ function lostReplicas(before: ServiceState | null, actual: Actual, after: readon
     .map(({ name }) => `${name} is forgotten though its instance may be there`);
 }
 
+/** Where a replica is, and by which attempt, is never decided anew: only its backend's definite refusal moves it. */
+function places(before: ServiceState | null, after: ServiceState): string[] {
+  const was = byName(before);
+  return after.replicas.flatMap(({ name, attempt, offer }) => {
+    const old = was.get(name);
+    const isMoved =
+      old &&
+      (old.attempt !== attempt || old.offer.backend !== offer.backend || old.offer.region !== offer.region);
+    return isMoved ? [`${name} is moved though its instance may be there`] : [];
+  });
+}
+
+/** The count that traffic asks for stays between the bounds of the file. */
+function bounds(after: ServiceState): string[] {
+  const groups = isResting(after) ? [] : (deployment(after, after.target)?.spec.groups ?? []);
+  return groups.flatMap(({ name, replicas: { min, max } }) => {
+    const count = after.scale?.[name]?.count ?? min;
+    return count < min || count > max ? [`group ${name} is to have ${count}, not ${min} to ${max}`] : [];
+  });
+}
+
 /** Nothing is created beyond the wanted count, or that of the good deployment, plus the surge. */
 function size(previous: ServiceState | null, after: ServiceState): string[] {
   const target = deployment(after, after.target);
-  const known = new Set(previous?.replicas.map((replica) => replica.name));
+  const good = deployment(after, after.good);
+  const known = namesOf(previous);
+  const former = (good?.spec.groups ?? []).filter(
+    ({ name }) => !target?.spec.groups.some((group) => group.name === name),
+  );
   return (target?.spec.groups ?? []).flatMap((group) => {
     const mine = after.replicas.filter((replica) => replica.group === group.name);
-    const before = deployment(after, after.good)?.spec.groups.find(({ name }) => name === group.name);
-    const limit = Math.max(group.replicas.max, before?.replicas.max ?? 0) + (target?.spec.policy.surge ?? 0);
+    // One that good does not have may be any of those that only good has, by another name.
+    const same = good?.spec.groups.find(({ name }) => name === group.name);
+    const before = good === target ? 0 : most(same ? [same] : former);
+    const wanted = after.scale?.[group.name]?.count ?? group.replicas.max;
+    const limit = Math.max(wanted, before) + (target?.spec.policy.surge ?? 0);
     const created = mine.some((replica) => !known.has(replica.name));
     return created && mine.length > limit
       ? [`group ${group.name} grows to ${mine.length}, above ${limit}`]
@@ -58,21 +94,27 @@ function size(previous: ServiceState | null, after: ServiceState): string[] {
   });
 }
 
+function most(groups: readonly { readonly replicas: { readonly max: number } }[]): number {
+  return Math.max(0, ...groups.map(({ replicas }) => replicas.max));
+}
+
 /**
  * By our own hand, the ready replicas of a group that stays never fall below the wanted count less `unavailable`; nor,
- * where unready ones are sent away, do those that have served at all.
+ * where unready ones are sent away, do those that have served at all. A service that is to rest keeps none.
  */
 function floor({ state: before, actual }: DecisionInput, after: ServiceState): string[] {
   const target = deployment(after, after.target);
   if (!before || !target) return [];
+  const was = byName(before);
   return target.spec.groups.flatMap((group) => {
     const mine = after.replicas.filter((replica) => replica.group === group.name);
-    const least = group.replicas.min - target.spec.policy.unavailable;
+    const least = isResting(after) ? 0 : group.replicas.min - target.spec.policy.unavailable;
     return ['ready', 'unready'].flatMap((phase) => {
       const counted = phase === 'ready' ? new Set(['ready']) : SERVING;
       const left = mine.filter((replica) => counted.has(replica.phase)).length;
       const sent = mine.filter(
-        (replica) => wasSentAway(before, replica, phase) && !hasExited(actual, replica.name),
+        ({ name, phase: now }) =>
+          was.get(name)?.phase === phase && LEAVING.has(now) && !hasExited(actual, name),
       );
       return sent.length > 0 && left < least
         ? [
@@ -83,16 +125,36 @@ function floor({ state: before, actual }: DecisionInput, after: ServiceState): s
   });
 }
 
-function wasSentAway(before: ServiceState, replica: Replica, phase: string): boolean {
-  const was = before.replicas.find(({ name }) => name === replica.name);
-  return was?.phase === phase && LEAVING.has(replica.phase);
+/** What has served is not stopped without having been taken out of the routes first. */
+function drains({ state: before, actual }: DecisionInput, after: ServiceState): string[] {
+  const was = byName(before);
+  return after.replicas.flatMap(({ name, phase }) => {
+    const old = was.get(name);
+    const isAbrupt = old && SERVING.has(old.phase) && (phase === 'stopping' || phase === 'terminating');
+    return isAbrupt && !hasExited(actual, name) ? [`${name} is stopped without being drained`] : [];
+  });
+}
+
+/** What was set aside is neither made the target nor made more of, until it changes or its time is over. */
+function quarantine({ state: before, desired, now }: DecisionInput, after: ServiceState): string[] {
+  const held = before?.quarantine;
+  if (!before || !held || now >= held.until || desired?.service?.digest !== held.digest) return [];
+  const isHeld = (number: number | null) => deployment(after, number)?.digest === held.digest;
+  const known = namesOf(before);
+  const made = after.replicas.filter(({ name, deployment: number }) => !known.has(name) && isHeld(number));
+  const isAgain = after.target !== before.target && isHeld(after.target);
+  return [
+    ...(isAgain ? [`deployment ${after.target} is what is quarantined`] : []),
+    ...made.map(({ name }) => `${name} is made of what is quarantined`),
+  ];
 }
 
 /** Only replicas that were ready are routed, and none on its way out; with a ready one there is a route. */
 function routes(after: ServiceState): string[] {
   const routed = after.route?.replicas ?? [];
+  const present = byName(after);
   const wrong = routed.flatMap(({ name }) => {
-    const replica = after.replicas.find((candidate) => candidate.name === name);
+    const replica = present.get(name);
     if (!replica) return [`${name} is routed but does not exist`];
     if (!replica.everReady) return [`${name} is routed but was never ready`];
     return LEAVING.has(replica.phase) ? [`${name} is routed while it is ${replica.phase}`] : [];
@@ -103,13 +165,18 @@ function routes(after: ServiceState): string[] {
     : wrong;
 }
 
-/** No step touches what the backend could not show us. */
-function untouched(actual: Actual, { steps }: Decision): string[] {
-  return steps.flatMap((step) =>
-    step.kind !== 'publish' && actual.replicas[step.replica]?.kind === 'unknown'
-      ? [`${step.kind} of ${step.replica}, which cannot be seen`]
-      : [],
-  );
+/** No step touches what the backend could not show us, nor what is tagged as somebody else's. */
+function untouched({ project, service, actual }: DecisionInput, { steps }: Decision): string[] {
+  return steps.flatMap((step) => {
+    const fact = step.kind === 'publish' ? undefined : actual.replicas[step.replica];
+    if (step.kind === 'publish' || !fact || fact.kind === 'missing') return [];
+    if (fact.kind === 'unknown') return [`${step.kind} of ${step.replica}, which cannot be seen`];
+    const { tags } = fact.instance;
+    const isOurs = tags.project === project && tags.service === service && tags.replica === step.replica;
+    return isOurs
+      ? []
+      : [`${step.kind} of ${step.replica}, whose instance is ${tags.service}'s ${tags.replica}`];
+  });
 }
 
 /** Not converged implies a step or a reason to wait. */
@@ -138,4 +205,16 @@ function hasExited(actual: Actual, name: string): boolean {
 
 function deployment(state: ServiceState, number: number | null): Deployment | null {
   return state.deployments.find((candidate) => candidate.number === number) ?? null;
+}
+
+function isResting({ term }: ServiceState): boolean {
+  return term !== undefined && term.kind !== 'started';
+}
+
+function byName(state: ServiceState | null): ReadonlyMap<string, Replica> {
+  return new Map(state?.replicas.map((replica) => [replica.name, replica]));
+}
+
+function namesOf(state: ServiceState | null): ReadonlySet<string> {
+  return new Set(state?.replicas.map(({ name }) => name));
 }

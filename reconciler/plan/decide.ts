@@ -1,9 +1,10 @@
 // The decision: desired state, stored state and what was observed, at one instant, give the next state, the steps to
 // take and the reasons to wait. Pure; the same function serves reconcile, `why` and simulation.
 //
-//   advance  what was observed -> each replica's phase      judge  ends and deadlines -> backoff, failed rollout
-//   aim      desired -> which deployment                    roll   which replicas come and go now
-//   settle   route, finished rollout, steps, waiting, status, next wake
+//   advance   what was observed -> each replica's phase      judge  ends and deadlines -> backoff, failed rollout
+//   aim       desired -> which deployment                    roll   which replicas come and go now
+//   keepTerm  schedule and limits -> whether it runs at all  scale  traffic -> how many replicas
+//   settle    route, finished rollout, steps, waiting, status, next wake
 import type { Actual } from '../../schemas/actual.ts';
 import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
@@ -15,6 +16,8 @@ import { judge } from './judge.ts';
 import { rebuild } from './rebuild.ts';
 import { isPublished, roll } from './roll.ts';
 import { routeOf } from './routes.ts';
+import { nextLook, scale } from './scale.ts';
+import { keepTerm, termEndsAt } from './schedule.ts';
 import { servesAsAsked, statusWord } from './status.ts';
 import { stepsOf } from './steps.ts';
 import { waitingOf } from './wait.ts';
@@ -51,9 +54,11 @@ export function decide({ project, service, desired, state, actual, now }: Decisi
   const advanced = advance(before, actual, now);
   const judged = judge(before, advanced, now);
   const aimed = aim(judged.state, desired, now);
-  const rolled = roll(aimed.state, actual, now);
+  const begun = keepTerm(aimed.state, now);
+  const scaled = scale(begun.state, actual, now);
+  const rolled = roll(scaled.state, actual, now);
   const settled = settle(rolled.state, desired, actual, now);
-  const events = [...advanced.events, ...judged.events, ...aimed.events, ...rolled.events, ...settled.events];
+  const events = [advanced, judged, aimed, begun, scaled, rolled, settled].flatMap((part) => part.events);
   if (isOver(settled.state, desired)) return { state: null, steps: [], events, wakeAt: now + RESYNC_MS };
   const steps = stepsOf(settled.state, actual, now);
   return { state: settled.state, steps, events, wakeAt: wakeAt(settled.state, steps, now) };
@@ -76,7 +81,7 @@ function firstState(
 function settle(state: ServiceState, desired: DesiredRecord | null, actual: Actual, now: number) {
   const target = targetOf(state);
   const spec = target?.spec ?? state.deployments.at(-1)?.spec;
-  const route = spec ? routeOf(state.project, spec, state.replicas, state.route, now) : state.route;
+  const route = spec ? routeOf(state, spec, now) : state.route;
   const events: NewEvent[] = [];
   let next: ServiceState = { ...state, route, observedAt: now };
   if (target && isRolling(next) && isDone(next, target, actual)) {
@@ -113,6 +118,7 @@ function isDone(state: ServiceState, target: Deployment, actual: Actual): boolea
 
 function doneText(state: ServiceState, target: Deployment): string {
   const count = state.replicas.length;
+  if (count === 0) return `deployment ${target.number} is done: nothing is to run now`;
   return `deployment ${target.number} is done: ${count} replica${count === 1 ? '' : 's'} ready`;
 }
 
@@ -129,7 +135,8 @@ function isOver(state: ServiceState, desired: DesiredRecord | null): boolean {
 function wakeAt(state: ServiceState, steps: readonly Step[], now: number): number {
   const timers = state.waiting.flatMap(({ until }) => (until !== null && until > now ? [until] : []));
   const polls = [...(steps.length > 0 ? [POLL_MS] : []), ...state.waiting.map((each) => pollMs(each, now))];
-  return Math.min(now + Math.min(RESYNC_MS, ...polls), ...timers);
+  const looks = [nextLook(state, now), termEndsAt(state)].filter((at) => at > now);
+  return Math.min(now + Math.min(RESYNC_MS, ...polls), ...timers, ...looks);
 }
 
 function pollMs({ reason, since }: Waiting, now: number): number {
@@ -139,7 +146,20 @@ function pollMs({ reason, since }: Waiting, now: number): number {
 }
 
 /** Waits that only a timer, a commit or a person ends: no need to look in between. */
-const RESTS: ReadonlySet<WaitingReason> = new Set(['quarantine', 'hold', 'problem', 'backoff']);
+const RESTS: ReadonlySet<WaitingReason> = new Set([
+  'quarantine',
+  'hold',
+  'problem',
+  'backoff',
+  'approval',
+  'window',
+  'budget',
+  'deletion-budget',
+  'suspended',
+  'scaling',
+  'schedule',
+  'stopped',
+]);
 
 /** Waits for others, who may take long: the longer they last, the less often is looked. */
 const PATIENT: ReadonlySet<WaitingReason> = new Set(['capacity', 'backend', 'cannot-surge']);

@@ -1,7 +1,9 @@
 // Small questions about a service's deployments and replicas that several decisions share.
 import type { GroupSpec, ServiceSpec } from '../../schemas/desired.ts';
 import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
+import { mayStay } from './fits.ts';
 import { freshProbes } from './probes.ts';
+import { groupsOf, renamedGroups } from './renames.ts';
 import { isSameValue } from './same.ts';
 
 export function newState(project: string, service: string, now: number): ServiceState {
@@ -51,13 +53,35 @@ export function isEnding(replica: Replica): boolean {
   return replica.phase === 'draining' || replica.phase === 'stopping' || replica.phase === 'terminating';
 }
 
-/** A replica is current when it is made of what the deployment asks for. */
-export function isCurrent(replica: Replica, deployment: Deployment): boolean {
-  return isStaying(replica) && deployment.shapes[replica.group] === replica.shape;
+/** A replica is current when it was made for the deployment, or was found to be what it asks for (`adopt`). */
+export function isCurrent(replica: Replica, { number, shapes }: Deployment): boolean {
+  const isStamped = replica.deployment === number || replica.trial?.deployment === number;
+  return isStaying(replica) && isStamped && shapes[replica.group] === replica.shape;
+}
+
+/** Whether it already is what is asked for of a group (its own, unless that is renamed): made of the same, where it may stay. */
+export function isAsked(
+  state: Pick<ServiceState, 'deployments'>,
+  replica: Replica,
+  { shapes, spec }: Pick<Deployment, 'shapes' | 'spec'>,
+  group: string = replica.group,
+): boolean {
+  const after = spec.groups.find(({ name }) => name === group)?.placement;
+  if (!after || !isStaying(replica) || shapes[group] !== replica.shape) return false;
+  const own = state.deployments.find(({ number }) => number === replica.deployment) ?? null;
+  return mayStay(replica.offer, groupOf(own, replica.group)?.placement, after);
 }
 
 export function isRolling(state: ServiceState): boolean {
   return state.rollout?.outcome === 'rolling';
+}
+
+/** What a deployment runs, or a service asks for. */
+type Run = Pick<Deployment, 'revision' | 'shapes' | 'spec'>;
+
+/** Going from one to the other needs no rollout. A rotated value shows in the shapes, or in the probes. */
+export function isRunningTheSame(a: Run, b: Run): boolean {
+  return a.revision === b.revision && sameShapes(a, b) && sameProbes(a.spec, b.spec);
 }
 
 export function sameShapes(
@@ -69,18 +93,29 @@ export function sameShapes(
 
 /**
  * Stamps the replicas that already are what `deployment` asks for. Where its probes differ, a replica that was
- * ready keeps counting by its old ones while the new ones are tried beside them.
+ * ready keeps counting by its old ones while the new ones are tried beside them. Those of a group that has another
+ * name now are of the group of that name.
  */
 export function adopt(state: ServiceState, deployment: Deployment): readonly Replica[] {
-  return state.replicas.map((replica) => {
-    if (!isCurrent(replica, deployment) || replica.deployment === deployment.number)
-      return { ...replica, trial: null };
-    const stamped = { ...replica, deployment: deployment.number, trial: null };
+  const renames = renamesTo(state, deployment);
+  return state.replicas.map((old) => {
+    const group = renames.get(old.group) ?? old.group;
+    const replica = { ...old, group, trial: null };
+    if (old.deployment === deployment.number || !isAsked(state, old, deployment, group)) return replica;
+    const stamped = { ...replica, deployment: deployment.number };
     if (sameProbes(deploymentOf(state, replica.deployment)?.spec, deployment.spec)) return stamped;
     const probes = freshProbes(deployment.spec);
     if (!replica.everReady) return { ...stamped, probes };
     return { ...replica, trial: { deployment: deployment.number, probes, stageMs: 0 } };
   });
+}
+
+/** From the groups of the present target, and those that replicas are left of. */
+function renamesTo(state: ServiceState, deployment: Deployment): ReadonlyMap<string, string> {
+  const target = targetOf(state);
+  const known = new Map(target ? groupsOf(target).map((group) => [group.name, group]) : []);
+  for (const { group: name, shape } of state.replicas) if (!known.has(name)) known.set(name, { name, shape });
+  return renamedGroups([...known.values()], groupsOf(deployment));
 }
 
 export function sameProbes(a: ServiceSpec | undefined, b: ServiceSpec): boolean {

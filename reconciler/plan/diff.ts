@@ -1,123 +1,162 @@
-// What a commit would change, service by service: what that does to replicas and what it costs.
-// Compares masked, sparse configurations and shapes; never looks at running processes.
+// What a commit would change, service by service, as one value: what happens to replicas, what it costs, what to mind.
+// Compares masked, sparse configurations and shapes; of what runs it reads only what that costs.
 import jsonpatch from 'fast-json-patch';
-import type { GroupSpec } from '../../schemas/desired.ts';
 import type { Problem } from '../../schemas/errors.ts';
 import { canonical, type JsonObject } from '../../schemas/json.ts';
-import type { Offer } from '../../schemas/offer.ts';
-import type { Change, PatchOperation, Plan } from '../../schemas/plan.ts';
+import type { Market } from '../../schemas/offer.ts';
+import type { Change, Hold, PatchOperation, Plan, PlanWarning } from '../../schemas/plan.ts';
+import type { Policy } from '../../schemas/policy.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
 import { targetOf } from './deployments.ts';
+import { digestOf } from './digest.ts';
 import { differenceOf, type Wanted } from './fields.ts';
-import { wantedReplicas } from './scale.ts';
+import { changedPrice, deletedPrice, groupPlanOf, keptPrice, renamedPrice, totalPrice } from './price.ts';
+import { type Prospect, warningsOf } from './warn.ts';
 
-/** What backends would sell now for a group, cheapest first. */
-export type OffersOf = (service: string, group: string) => readonly Offer[];
+/** What backends say to the placement of a group; undefined: they were not asked. */
+export type MarketOf = (service: string, group: string) => Market | undefined;
 
 export interface PlanContext {
   /** What is planned; null for files that are no commit. */
   readonly commit: string | null;
   readonly base: string | null;
-  readonly offersOf?: OffersOf;
+  readonly marketOf?: MarketOf;
+  /** Where those prices come from; live when nothing is said. */
+  readonly prices?: Plan['prices'];
   /** Services whose files do not parse: their last good deployment stays. */
   readonly unread?: ReadonlySet<string>;
   readonly problems?: readonly Problem[];
+  /** The policy that the plan is bound to; null: none is known. */
+  readonly policy?: Policy | null;
+  /** What would hold a service's change back. */
+  readonly holdOf?: (service: string) => Hold | undefined;
+  /** Of budgets and policy, by whoever judges those. */
+  readonly policyWarnings?: readonly PlanWarning[];
+  /** Epoch ms; absent: every quarantine counts as in force. */
+  readonly now?: number;
 }
 
-/** What becomes of `name` when `desired` replaces `deployed`; null on either side means it is not there. */
-export function diffService(
-  name: string,
-  desired: Wanted | null,
-  deployed: Deployment | null,
-  offersOf: OffersOf = () => [],
-): Change {
-  const groups = (desired?.spec.groups ?? []).map((group) => priceGroup(group, offersOf(name, group.name)));
-  if (desired && deployed) return { service: name, ...update(desired, deployed), groups };
-  return { service: name, ...(desired ? create(desired) : GONE), groups };
-}
+type Services = ReadonlyMap<string, Wanted>;
+type States = ReadonlyMap<string, ServiceState>;
 
-/** All changes between what is wanted and what was applied, by service name, with what they cost. */
-export function planOf(
-  desired: ReadonlyMap<string, Wanted>,
-  states: ReadonlyMap<string, ServiceState>,
-  context: PlanContext,
-): Plan {
+/** All changes between what is wanted and what was applied, by service name. */
+export function planOf(desired: Services, states: States, context: PlanContext): Plan {
   const deployed = deployedServices(states);
-  const renames = renamesOf(desired, deployed, context.unread ?? new Set());
-  const names = [...new Set([...desired.keys(), ...deployed.keys()])].sort();
-  const changes = names
-    .filter((name) => ![...renames.values()].includes(name))
-    .map((name) => changeOf(name, desired, deployed, renames, context));
+  const unread = context.unread ?? new Set<string>();
+  const renames = renamesOf(desired, deployed, unread);
+  const renamed = new Set(renames.values());
+  const names = [...new Set([...desired.keys(), ...deployed.keys()])]
+    .filter((name) => !renamed.has(name))
+    .sort();
+  const prospects = names.map((name) => prospectOf(name, renames.get(name), desired, states, context));
+  const changes = prospects.map(({ change }) => change);
   return {
     commit: context.commit,
     base: context.base,
+    digest: digestOf(deployed, desired, unread, context.policy ?? null),
     changes,
-    price: priceOf(changes, desired, states),
+    price: totalPrice(changes.map(({ price }) => price)),
     deletions: changes.filter(({ change }) => change === 'delete').map(({ service }) => service),
+    warnings: warningsOf(prospects, context.policyWarnings ?? [], context.now),
+    failures: failuresOf(desired, context),
+    prices: context.prices ?? { source: 'live', date: null },
     problems: context.problems ?? [],
   };
 }
 
 // Private
 
-type Verdict = Pick<Change, 'change' | 'how' | 'reason' | 'patch'>;
+type Verdict = Pick<Change, 'change' | 'how' | 'reason' | 'patch' | 'fields'>;
 
-const GONE: Verdict = {
-  change: 'delete',
-  how: [],
-  reason: 'its file is gone',
-  patch: [{ op: 'remove', path: '' }],
-};
+const GONE = verdict('delete', 'its file is gone', [{ op: 'remove', path: '' }]);
+const UNREAD = verdict('keep', 'its file does not parse: the last good deployment stays');
+const UNCHANGED = verdict('keep', 'unchanged');
 
-const UNREAD: Verdict = {
-  change: 'keep',
-  how: [],
-  reason: 'its file does not parse: the last good deployment stays',
-  patch: [],
-};
+/** One without fields to tell of. */
+function verdict(change: Change['change'], reason: string, patch: readonly PatchOperation[] = []): Verdict {
+  return { change, how: [], reason, patch, fields: [] };
+}
 
-const UNCHANGED: Verdict = { change: 'keep', how: [], reason: 'unchanged', patch: [] };
+/** `from`: the name that it had. */
+function prospectOf(
+  name: string,
+  from: string | undefined,
+  desired: Services,
+  states: States,
+  context: PlanContext,
+): Prospect {
+  const wanted = desired.get(name) ?? null;
+  const state = states.get(from ?? name);
+  const deployed = state ? targetOf(state) : null;
+  const isUnread = !wanted && context.unread?.has(name) === true;
+  const marketOf = (group: string) => context.marketOf?.(name, group);
+  const groups = (wanted?.spec.groups ?? []).map((group) => groupPlanOf(group, marketOf(group.name)));
+  const { change: what, ...rest } = isUnread ? UNREAD : verdictOf(wanted, deployed, from);
+  const change: Change = {
+    service: name,
+    change: what,
+    ...(from === undefined ? {} : { from }),
+    ...rest,
+    groups,
+    price: priceOf(what, wanted, deployed, state, groups),
+  };
+  const hold = what === 'keep' ? undefined : context.holdOf?.(name);
+  return { change: hold ? { ...change, hold } : change, desired: wanted, state, marketOf };
+}
+
+/** What becomes of a service; null on either side means it is not there. */
+function verdictOf(desired: Wanted | null, deployed: Deployment | null, from: string | undefined): Verdict {
+  if (!desired) return GONE;
+  if (!deployed) return create(desired);
+  return from === undefined ? update(desired, deployed) : rename(desired, deployed, from);
+}
 
 function create(desired: Wanted): Verdict {
   const patch: PatchOperation[] = [{ op: 'add', path: '', value: mutable(desired.configuration) }];
-  return { change: 'create', how: [], reason: `${desired.file} is new`, patch };
+  return verdict('create', `${desired.file} is new`, patch);
 }
 
 function update(desired: Wanted, deployed: Deployment): Verdict {
   const difference = differenceOf(desired, deployed);
-  if (!difference) return UNCHANGED;
-  const patch = jsonpatch.compare(mutable(deployed.configuration), mutable(desired.configuration));
-  return { change: 'update', ...difference, patch: patch as PatchOperation[] };
+  return difference ? { change: 'update', ...difference, patch: patchOf(desired, deployed) } : UNCHANGED;
 }
 
-function changeOf(
-  name: string,
-  desired: ReadonlyMap<string, Wanted>,
-  deployed: ReadonlyMap<string, Deployment>,
-  renames: ReadonlyMap<string, string>,
-  context: PlanContext,
-): Change {
-  const wanted = desired.get(name) ?? null;
-  const from = renames.get(name);
-  if (!wanted && context.unread?.has(name)) return { service: name, ...UNREAD, groups: [] };
-  const change = diffService(name, wanted, deployed.get(from ?? name) ?? null, context.offersOf);
-  if (from === undefined) return change;
-  const reason = `renamed from ${from} and made of the same: the new one is ready before the old one stops`;
-  return { ...change, change: 'rename', from, reason };
+function rename(desired: Wanted, deployed: Deployment, from: string): Verdict {
+  return {
+    ...update(desired, deployed),
+    change: 'rename',
+    reason: `renamed from ${from} and made of the same: the new one is ready before the old one stops`,
+  };
 }
 
-function deployedServices(states: ReadonlyMap<string, ServiceState>): Map<string, Deployment> {
-  const found = new Map<string, Deployment>();
-  for (const [name, state] of states) {
-    const target = targetOf(state);
-    if (target) found.set(name, target);
-  }
-  return found;
+function patchOf(desired: Wanted, deployed: Deployment): PatchOperation[] {
+  // It makes no `_get`, the one operation of its own that JSON Patch does not know.
+  return jsonpatch.compare(
+    mutable(deployed.configuration),
+    mutable(desired.configuration),
+  ) as PatchOperation[];
+}
+
+function priceOf(
+  change: Change['change'],
+  desired: Wanted | null,
+  deployed: Deployment | null,
+  state: ServiceState | undefined,
+  groups: Change['groups'],
+): Change['price'] {
+  if (change === 'rename' && desired) return renamedPrice(desired, state, groups);
+  if (change === 'keep' && state && deployed) return keptPrice(desired ?? deployed, state, groups);
+  return desired ? changedPrice(desired, state, groups) : deletedPrice(state);
+}
+
+function deployedServices(states: States): Map<string, Deployment> {
+  const targets = [...states].map(([name, state]) => [name, targetOf(state)] as const);
+  return new Map(targets.filter((pair): pair is [string, Deployment] => pair[1] !== null));
 }
 
 /** New name -> old name, where exactly one service vanished and exactly one new one has its shapes. */
 function renamesOf(
-  desired: ReadonlyMap<string, Wanted>,
+  desired: Services,
   deployed: ReadonlyMap<string, Deployment>,
   unread: ReadonlySet<string>,
 ): Map<string, string> {
@@ -133,48 +172,13 @@ function renamesOf(
   return renames;
 }
 
-function priceGroup(group: GroupSpec, offers: readonly Offer[]): Change['groups'][number] {
-  return {
-    name: group.name,
-    offers: offers.slice(0, OFFERS_SHOWN),
-    totalOffers: offers.length,
-    price: wantedReplicas(group) * (offers[0]?.price ?? 0),
-  };
-}
-
-/** Offers shown per group; all of them are counted. */
-const OFFERS_SHOWN = 3;
-
-/** USD per hour: as it runs now, once converged, and at the most while rolling (old and surplus at once). */
-function priceOf(
-  changes: readonly Change[],
-  desired: ReadonlyMap<string, Wanted>,
-  states: ReadonlyMap<string, ServiceState>,
-): Plan['price'] {
-  const price = { now: 0, steady: 0, peak: 0 };
-  for (const change of changes) {
-    const now = runningPrice(states.get(change.from ?? change.service));
-    const steady = change.change === 'keep' ? now : sum(change.groups.map((group) => group.price));
-    price.now += now;
-    price.steady += steady;
-    price.peak += Math.max(now, steady) + surgePrice(change, desired.get(change.service), now);
-  }
-  return price;
-}
-
-function surgePrice(change: Change, desired: Wanted | undefined, now: number): number {
-  if (change.change === 'rename') return now;
-  const rolls = change.how.includes('replace') || change.how.includes('placement');
-  if (!desired || !rolls) return 0;
-  return sum(change.groups.map((group) => desired.spec.policy.surge * (group.offers[0]?.price ?? 0)));
-}
-
-function runningPrice(state: ServiceState | undefined): number {
-  return sum((state?.replicas ?? []).map((replica) => replica.offer.price));
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+/** Each backend that could not be asked, once. */
+function failuresOf(desired: Services, { marketOf }: PlanContext): Plan['failures'] {
+  const groups = [...desired].flatMap(([service, { spec }]) =>
+    spec.groups.map(({ name }) => marketOf?.(service, name)),
+  );
+  const failures = groups.flatMap((market) => market?.failures ?? []);
+  return [...new Map(failures.map((failure) => [failure.backend, failure])).values()];
 }
 
 /** fast-json-patch and zod ask for mutable JSON; neither writes to what it is given. */

@@ -20,6 +20,8 @@ import type {
 } from '../../schemas/rollout.ts';
 import { deploymentOf, targetOf } from './deployments.ts';
 import { wantedReplicas } from './scale.ts';
+import { termText } from './schedule.ts';
+import { heldBack } from './wait.ts';
 
 /** One service as the store has it. */
 export interface Subject {
@@ -46,7 +48,8 @@ export function statusOf(subject: Subject, spell: Spell): ServiceView {
     status: statusWord(record, state),
     deployment: target?.number ?? null,
     revision: target?.revision ?? record?.service?.revision ?? null,
-    desired: spec && record && !record.removed ? wantedCount(spec) : 0,
+    asked: record && !record.removed ? (record.service?.revision ?? null) : null,
+    desired: spec && record && !record.removed ? wantedCount(spec, state) : 0,
     ready: (state?.replicas ?? []).filter(isReady).length,
     url,
     models: spec?.model ? [spec.model.name] : [],
@@ -67,7 +70,7 @@ export function whyOf(subject: Subject, spell: Spell): Why {
     service: name,
     status,
     waiting: waiting.map((item) => waitingView(item, spell)),
-    next: nextOf(waiting) ?? SETTLED[status],
+    next: nextOf(waiting) ?? settledText(status, state),
     problems: record?.problems ?? [],
     ...(failure && status !== 'running' ? { failure: failureView(failure, spell) } : {}),
   };
@@ -78,14 +81,15 @@ export function whyOf(subject: Subject, spell: Spell): Why {
 function statusWord(record: DesiredRecord | null, state: ServiceState | null): ServiceStatus {
   if (state) return state.status;
   if (record === null || record.removed) return 'removing';
-  return record.service === null ? 'invalid' : 'starting';
+  if (record.suspended) return 'suspended';
+  return record.service === null && !record.pending ? 'invalid' : 'starting';
 }
 
-/** A file that does not parse is a reason to wait even before the first pass has said so. */
+/** A file that does not parse, or a change that is held back, is a reason to wait even before the first pass has said so. */
 function waitingOf({ record, state, now }: Subject): readonly Waiting[] {
   if (state) return state.waiting;
   const problem = record?.problems.find(({ severity }) => severity === 'error');
-  if (!problem || record?.service) return [];
+  if (!problem || record?.service) return heldBack(record, [], now);
   return [
     {
       reason: 'problem',
@@ -114,10 +118,13 @@ const NEXT: { readonly [reason in WaitingReason]: string } = {
   instance: 'Once the backend has given the instance, the process starts.',
   start: 'Once the replica listens on its port, its probes begin.',
   ready: 'Once every probe has passed often enough, the replica joins the routes.',
+  stopped: 'It is started again by its schedule, if it has one, or by a change of its file.',
+  schedule: 'Its schedule starts it; a commit changes what is started, not when.',
   publish: 'Once every proxy has the new routes, the rollout goes on.',
   drain: 'Once its requests are finished or the drain deadline has passed, the replica is stopped.',
   stop: 'The process exits, or is killed when its stop duration is over.',
   terminate: 'Once the backend confirms that the instance is gone, the replica is forgotten.',
+  scaling: 'When the delay is over, the number of replicas follows the traffic that there is then.',
 };
 
 function nextOf(waiting: readonly Waiting[]): string | null {
@@ -134,15 +141,21 @@ const SETTLED: { readonly [status in ServiceStatus]: string } = {
   degraded: 'The next pass brings back what is missing.',
   failed: 'The next pass tries again.',
   invalid: 'Fix the file: the next commit in which it parses is applied.',
-  stopped: 'Nothing until its file changes.',
+  stopped: 'Nothing until its file changes or its schedule starts it.',
   'scaled-to-zero': 'The first request starts a replica.',
   scheduled: 'It starts when its schedule says so.',
   suspended: 'Nothing until `suspend` is lifted in trueup.yml.',
   removing: 'Its replicas are drained and stopped, then it is forgotten.',
 };
 
-function wantedCount(spec: ServiceSpec): number {
-  return spec.groups.reduce((total, group) => total + wantedReplicas(group), 0);
+/** Where nothing is waited for, the end that is set for it is what happens next. */
+function settledText(status: ServiceStatus, state: ServiceState | null): string {
+  const end = state && termText(state);
+  return end ? `${SETTLED[status].replace(/\.$/, '')}; ${end}.` : SETTLED[status];
+}
+
+function wantedCount(spec: ServiceSpec, state: ServiceState | null): number {
+  return spec.groups.reduce((total, group) => total + wantedReplicas(group, state), 0);
 }
 
 function isReady(replica: Replica): boolean {
@@ -186,12 +199,12 @@ function rolloutView(state: ServiceState, rollout: Rollout, spell: Spell): Rollo
     startedAt: spell(startedAt),
     endedAt: endedAt === null ? null : spell(endedAt),
     ready: state.replicas.filter((replica) => replica.deployment === to && isReady(replica)).length,
-    desired: spec ? wantedCount(spec) : 0,
+    desired: spec ? wantedCount(spec, state) : 0,
   };
 }
 
-function failureView({ replica, deployment, at, reason, log }: ReplicaFailure, spell: Spell) {
-  return { replica, deployment, time: spell(at), reason, log };
+function failureView({ replica, deployment, at, reason, log, probes }: ReplicaFailure, spell: Spell) {
+  return { replica, deployment, time: spell(at), reason, log, ...(probes && { probes }) };
 }
 
 function waitingView({ reason, subject, since, until, detail }: Waiting, spell: Spell): WaitingView {

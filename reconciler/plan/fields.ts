@@ -3,30 +3,43 @@
 import type { DesiredService, FileMount, GroupSpec, ServiceSpec } from '../../schemas/desired.ts';
 import { fieldEffect } from '../../schemas/identity.ts';
 import { canonical, type Json, type JsonObject } from '../../schemas/json.ts';
-import type { Effect } from '../../schemas/plan.ts';
+import type { Effect, FieldChange } from '../../schemas/plan.ts';
 import type { Deployment } from '../../schemas/rollout.ts';
+import { changedValues, memberPath, type ValueChange } from './values.ts';
 
-/** What a diff reads of a desired service. */
-export type Wanted = Pick<DesiredService, 'file' | 'configuration' | 'shapes' | 'spec'>;
+/** What a plan reads of a desired service. */
+export type Wanted = Pick<
+  DesiredService,
+  'file' | 'configuration' | 'revision' | 'shapes' | 'digest' | 'spec'
+>;
+
+export interface Difference {
+  readonly how: readonly Effect[];
+  readonly reason: string;
+  readonly fields: readonly FieldChange[];
+}
 
 /** Null when nothing differs that runs. `how` is empty when only spelling does. */
-export function differenceOf(
-  desired: Wanted,
-  deployed: Deployment,
-): { readonly how: readonly Effect[]; readonly reason: string } | null {
-  const fields = changedFields(deployed.configuration, desired.configuration);
+export function differenceOf(desired: Wanted, deployed: Deployment): Difference | null {
+  const topics = changedTopics(deployed.configuration, desired.configuration);
   const reshaped = isReshaped(desired.shapes, deployed.shapes);
-  if (fields.length === 0 && !reshaped) return null;
-  const how = effects(fields, reshaped);
-  const hidden = reshaped ? hiddenChanges(deployed.spec, desired.spec, fields) : [];
-  return { how, reason: reasonOf(fields, hidden, how) };
+  if (topics.length === 0 && !reshaped) return null;
+  const how = effects(topics, reshaped);
+  const hidden = reshaped ? hiddenTopics(deployed.spec, desired.spec, topics) : [];
+  return {
+    how,
+    reason: reasonOf(topics, hidden, how),
+    fields: fieldsOf([...topics, ...hidden], reshaped),
+  };
 }
 
 // Private
 
-interface FieldChange {
+/** What a sentence names as one thing: a field of the file, the content behind one. */
+interface Topic {
   readonly words: string;
   readonly effect: Effect;
+  readonly values: readonly ValueChange[];
 }
 
 /** Weakest first. */
@@ -40,40 +53,55 @@ const CONSEQUENCE: { readonly [effect in Effect]: string } = {
 };
 
 /** The shape has the last word on `replace`: a field may be spelled anew and mean the same, a file may change unseen. */
-function effects(fields: readonly FieldChange[], reshaped: boolean): Effect[] {
-  const found = new Set(fields.map((field) => field.effect));
+function effects(topics: readonly Topic[], reshaped: boolean): Effect[] {
+  const found = new Set(topics.map((topic) => topic.effect));
   if (reshaped) found.add('replace');
   else found.delete('replace');
   return EFFECTS.filter((effect) => found.has(effect));
 }
 
-function reasonOf(fields: readonly FieldChange[], hidden: readonly string[], how: readonly Effect[]): string {
+/** A field of the process that means the same as before touches no replica either. */
+function fieldsOf(topics: readonly Topic[], reshaped: boolean): FieldChange[] {
+  const fields = topics.flatMap(({ effect, values }) =>
+    values.map(({ path, from, to }): FieldChange => {
+      const how = effect === 'replace' && !reshaped ? 'route' : effect;
+      // The contract's JSON is mutable by its type; nobody writes to it.
+      return { path, from: from as FieldChange['from'], to: to as FieldChange['to'], how };
+    }),
+  );
+  return [...new Map(fields.map((field) => [canonical(field), field])).values()];
+}
+
+function reasonOf(topics: readonly Topic[], hidden: readonly Topic[], how: readonly Effect[]): string {
   const strongest = how.at(-1);
-  const spelling = fields.some((field) => field.effect === 'replace') && !how.includes('replace');
+  const spelling = topics.some((topic) => topic.effect === 'replace') && !how.includes('replace');
   const consequence = strongest === undefined || spelling ? [SAME_PROCESS] : [];
   if (strongest !== undefined) consequence.push(CONSEQUENCE[strongest]);
-  return `${sentence([...fields.map((field) => field.words), ...hidden])} changed: ${consequence.join('; ')}`;
+  return `${sentence([...topics, ...hidden].map(({ words }) => words))} changed: ${consequence.join('; ')}`;
 }
 
 const SAME_PROCESS = 'what runs stays the same, so no replica is replaced for it';
 
-function changedFields(before: JsonObject, after: JsonObject): FieldChange[] {
+function changedTopics(before: JsonObject, after: JsonObject): Topic[] {
   return differing(before, after).flatMap((field) => {
     const [old, now] = [before[field], after[field]];
     if (isGroupList(old) || isGroupList(now)) return changedGroups(groupsByName(old), groupsByName(now));
-    return [{ words: field, effect: fieldEffect(field) }];
+    return [{ words: field, effect: fieldEffect(field), values: changedValues(field, old, now) }];
   });
 }
 
 /** Groups are compared by name, field by field, so that one more replica in one of them stays that. */
-function changedGroups(before: Groups, after: Groups): FieldChange[] {
-  return differing(before, after).flatMap((group): FieldChange[] => {
+function changedGroups(before: Groups, after: Groups): Topic[] {
+  return differing(before, after).flatMap((group): Topic[] => {
     const [old, now] = [before[group], after[group]];
-    if (!old) return [{ words: `groups (${group} is new)`, effect: 'scale' }];
-    if (!now) return [{ words: `groups (${group} is gone)`, effect: 'scale' }];
+    const path = memberPath('groups', group);
+    const whole = [{ path, from: old ?? null, to: now ?? null }];
+    if (!old) return [{ words: `groups (${group} is new)`, effect: 'scale', values: whole }];
+    if (!now) return [{ words: `groups (${group} is gone)`, effect: 'scale', values: whole }];
     return differing(old, now).map((field) => ({
       words: `${field} of group ${group}`,
       effect: fieldEffect(field),
+      values: changedValues(memberPath(path, field), old[field], now[field]),
     }));
   });
 }
@@ -106,36 +134,53 @@ function isReshaped(desired: Shapes, deployed: Shapes): boolean {
 }
 
 /** What changed in a shape without a word of the configuration changing: bytes of files, values behind names. */
-function hiddenChanges(before: ServiceSpec, after: ServiceSpec, fields: readonly FieldChange[]): string[] {
-  const saysValues = fields.some(({ words }) => words === 'env' || words === 'registry_auth');
+function hiddenTopics(before: ServiceSpec, after: ServiceSpec, topics: readonly Topic[]): Topic[] {
+  const said = new Set(topics.flatMap(({ values }) => values.map(({ path }) => path)));
   const found = after.groups.flatMap((group) => {
     const old = before.groups.find((candidate) => candidate.name === group.name);
-    if (!old) return [];
-    return [...changedContents(old, group), ...(saysValues ? [] : changedValues(old, group))];
+    return old ? [...changedContents(old, group), ...changedSecrets(old, group)] : [];
   });
-  return [...new Set(found)];
+  const unsaid = found.filter(({ values }) => values.every(({ path }) => !said.has(path)));
+  return [...new Map(unsaid.map((topic) => [topic.words, topic])).values()];
 }
 
-function changedContents(before: GroupSpec, after: GroupSpec): string[] {
-  const mounts = (group: GroupSpec) => [...group.process.files, ...group.process.repos];
+function changedContents(before: GroupSpec, after: GroupSpec): Topic[] {
+  const mounts = ({ process }: GroupSpec) => [
+    ...process.files.map((mount, index) => ({ ...mount, path: `files[${index}]` })),
+    ...process.repos.map((mount, index) => ({ ...mount, path: `repos[${index}]` })),
+  ];
   const old = new Map(mounts(before).map((mount) => [mountKey(mount), mount.hash]));
-  return mounts(after)
-    .filter((mount) => old.has(mountKey(mount)) && old.get(mountKey(mount)) !== mount.hash)
-    .map((mount) => `the content of ${mount.source || 'the repository'}`);
+  return mounts(after).flatMap((mount) => {
+    const from = old.get(mountKey(mount));
+    if (from === undefined || from === mount.hash) return [];
+    const words = `the content of ${mount.source || 'the repository'}`;
+    return [hiddenTopic(words, `${mount.path}.content`, from, mount.hash)];
+  });
 }
 
 function mountKey(mount: FileMount): string {
   return JSON.stringify([mount.source, mount.target]);
 }
 
-function changedValues(before: GroupSpec, after: GroupSpec): string[] {
+function changedSecrets(before: GroupSpec, after: GroupSpec): Topic[] {
   const [old, now] = [before.process, after.process];
   const names = Object.keys(now.env).filter((name) => name in old.env && old.env[name] !== now.env[name]);
-  const values = names.map((name) => `the value of ${name}`);
-  if (old.registryAuth && now.registryAuth && old.registryAuth.password !== now.registryAuth.password) {
-    values.push('the registry password');
-  }
-  return values;
+  const topics = names.map((name) =>
+    hiddenTopic(
+      `the value of ${name}`,
+      memberPath('env', name),
+      old.env[name] ?? null,
+      now.env[name] ?? null,
+    ),
+  );
+  const [from, to] = [old.registryAuth?.password, now.registryAuth?.password];
+  if (from !== undefined && to !== undefined && from !== to)
+    topics.push(hiddenTopic('the registry password', 'registry_auth.password', from, to));
+  return topics;
+}
+
+function hiddenTopic(words: string, path: string, from: string | null, to: string | null): Topic {
+  return { words, effect: 'replace', values: [{ path, from, to }] };
 }
 
 function sentence(words: readonly string[]): string {

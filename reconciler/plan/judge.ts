@@ -2,11 +2,21 @@
 // The revision is blamed only for what its own processes did; what the world did only delays.
 import type { RolloutPolicy } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
-import type { Deployment, Replica, ReplicaFailure, Rollout, ServiceState } from '../../schemas/rollout.ts';
+import type {
+  Deployment,
+  Replica,
+  ReplicaFailure,
+  RetryEvent,
+  Rollout,
+  ServiceState,
+} from '../../schemas/rollout.ts';
 import type { Advance, End } from './advance.ts';
 import { backoffMs, HEALTHY_MS } from './backoff.ts';
+import { deadlineOf } from './deadlines.ts';
 import { adopt, deploymentOf, goodOf, isRolling, isStaying, targetOf } from './deployments.ts';
+import { withoutSetAside, withSetAside } from './place.ts';
 import { meetsProbes } from './probes.ts';
+import { noteIncident } from './retry.ts';
 import { wantedReplicas } from './scale.ts';
 
 /** Exits of candidates that make a rollout fail: one may be bad luck, two a race, three are the revision. */
@@ -28,14 +38,17 @@ export function judge(before: ServiceState, advance: Advance, now: number): Judg
   };
   const late = overdue(advanced, now);
   const ends = [...advance.ends, ...late];
-  const stopped = advanced.replicas.map((replica) => stopLate(replica, late));
-  const counted: ServiceState = {
+  const lateByName = new Map(late.map((end) => [end.replica, end]));
+  const stopped = advanced.replicas.map((replica) => stopLate(replica, lateByName));
+  const noted: ServiceState = {
     ...advanced,
+    ...setAsideAfter(before, advance.replicas, ends, now),
     replicas: condemn(stopped, advanced),
     failures: note(before.failures, ends, advance.logs),
     backoff: backoffAfter(before, ends, now),
     rollout: before.rollout && count(before, before.rollout, ends),
   };
+  const counted = ends.reduce((state, end) => noteIncident(state, end.group, eventOf(end), now), noted);
   const events = late.map((end): NewEvent => failedEvent(before, end));
   const reason = whyFailed(counted);
   if (reason === null) {
@@ -56,12 +69,11 @@ export function failRollout(state: ServiceState, reason: string, now: number): J
     ...state,
     rollout: { ...state.rollout, outcome: 'failed', endedAt: now, reason },
     quarantine: { digest: target.digest, until: now + policy.quarantineMs, reason },
-    target: rollback ? good.number : state.target,
     backoff: {},
   };
   const next = rollback ? `; deployment ${good.number} stays` : '; held where it is';
   return {
-    state: rollback ? { ...failed, replicas: adopt(failed, good) } : failed,
+    state: rollback ? { ...failed, target: good.number, replicas: adopt(failed, good) } : failed,
     events: [
       {
         service: state.service,
@@ -93,7 +105,7 @@ function endHold(state: ServiceState): Judgement {
   const [target, good] = [targetOf(state), goodOf(state)];
   const isHeld = state.rollout?.outcome === 'failed' && state.rollout.to === state.target;
   if (!isHeld || !target || !good || good === target) return { state, events: [] };
-  const wanted = Math.min(wantedBy(good), wantedBy(target));
+  const wanted = Math.min(wantedBy(state, good), wantedBy(state, target));
   const left = state.replicas.filter((replica) => replica.everReady && isStaying(replica)).length;
   if (left >= wanted - target.spec.policy.unavailable) return { state, events: [] };
   const event: NewEvent = {
@@ -108,8 +120,8 @@ function endHold(state: ServiceState): Judgement {
   };
 }
 
-function wantedBy({ spec }: Deployment): number {
-  return spec.groups.reduce((sum, group) => sum + wantedReplicas(group), 0);
+function wantedBy(state: ServiceState, { spec }: Deployment): number {
+  return spec.groups.reduce((sum, group) => sum + wantedReplicas(group, state), 0);
 }
 
 function quarantineText(policy: RolloutPolicy): string {
@@ -146,39 +158,60 @@ function tookOver(replica: Replica, state: ServiceState): Replica {
 function overdue(state: ServiceState, now: number): End[] {
   return state.replicas.flatMap((replica) => {
     const policy = deploymentOf(state, replica.deployment)?.spec.policy;
-    const reason = policy && isStaying(replica) ? overdueReason(replica, policy) : null;
-    if (reason === null || reason === undefined) return [];
-    return [{ ...endOf(replica, now), kind: 'unready' as const, reason }];
+    const deadline = policy && isStaying(replica) ? deadlineOf(replica, policy) : null;
+    if (!deadline || replica.stageMs < deadline.ms) return [];
+    const why = replica.detail ? `: ${replica.detail}` : '';
+    const reason = `did not ${deadline.words} within ${seconds(deadline.ms)}${why}`;
+    return [{ ...endOf(replica, now), kind: deadline.isWorlds ? 'slow' : 'unready', reason }];
   });
 }
 
-function overdueReason(replica: Replica, policy: RolloutPolicy): string | null {
-  const why = replica.detail ? `: ${replica.detail}` : '';
-  if (replica.phase === 'starting' && replica.stageMs >= policy.startMs) {
-    return `did not open its port within ${seconds(policy.startMs)}${why}`;
-  }
-  if (replica.phase === 'probing' && replica.stageMs >= policy.readyMs) {
-    return `did not become ready within ${seconds(policy.readyMs)}${why}`;
-  }
-  return null;
-}
-
 function endOf(replica: Replica, now: number) {
-  const { name, group, shape, deployment, readyAt } = replica;
+  const { name, group, shape, offer, deployment, probes, readyAt } = replica;
   return {
     replica: name,
     group,
     shape,
+    offer,
     deployment,
     at: now,
     log: [],
+    ...(probes.length > 0 && { probes }),
     readyMs: readyAt === null ? 0 : now - readyAt,
   };
 }
 
-function stopLate(replica: Replica, late: readonly End[]): Replica {
-  const end = late.find((candidate) => candidate.replica === replica.name);
-  return end ? { ...replica, phase: 'stopping', stageMs: 0, leaving: end.reason, trial: null } : replica;
+function stopLate(replica: Replica, late: ReadonlyMap<string, End>): Replica {
+  const end = late.get(replica.name);
+  if (!end) return replica;
+  // What may have an instance is ended until it is not found; only then is another one made.
+  const phase = replica.phase === 'creating' ? 'terminating' : 'stopping';
+  return { ...replica, phase, stageMs: 0, leaving: end.reason, trial: null };
+}
+
+/** An offer that gave no machine in time is not tried again for a while; one that did may be. */
+function setAsideAfter(
+  before: ServiceState,
+  replicas: readonly Replica[],
+  ends: readonly End[],
+  now: number,
+): Pick<ServiceState, 'setAside'> {
+  const creating = new Set(
+    before.replicas.flatMap(({ name, phase }) => (phase === 'creating' ? [name] : [])),
+  );
+  const given = replicas.filter(({ name, phase }) => phase === 'starting' && creating.has(name));
+  const kept = given.reduce((list, { offer }) => withoutSetAside(list, offer), before.setAside);
+  const slow = ends.filter(({ kind }) => kind === 'slow');
+  const setAside = slow.reduce((list, { offer, replica, reason }) => {
+    const message = `${offer.backend}: ${replica} ${reason}`;
+    const priority = targetOf(before)?.spec.priority;
+    return withSetAside(list, offer, { kind: 'no-capacity', message }, priority, now);
+  }, kept);
+  return setAside ? { setAside } : {};
+}
+
+function eventOf({ kind, offer }: End): RetryEvent {
+  return kind === 'lost' && offer.spot ? 'interruption' : 'error';
 }
 
 /** Marks replicas that have been unready for too long, few at a time: they leave once others serve in their place. */
@@ -200,12 +233,13 @@ function note(
   ends: readonly End[],
   logs: Advance['logs'],
 ): ReplicaFailure[] {
-  const added = ends.map(({ replica, deployment, at, reason, log }) => ({
+  const added = ends.map(({ replica, deployment, at, reason, log, probes }) => ({
     replica,
     deployment,
     at,
     reason,
     log,
+    ...(probes && { probes }),
   }));
   return noteFailures(kept, added).map((failure) =>
     failure.log.length > 0 ? failure : { ...failure, log: logs[failure.replica] ?? [] },

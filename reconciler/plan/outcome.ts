@@ -1,11 +1,13 @@
 // What the outcome of an effect changes in the state at once; all else is left to the next observation.
-import type { Instance } from '../../schemas/actual.ts';
+import type { Actual, Instance } from '../../schemas/actual.ts';
 import type { Failure } from '../../schemas/errors.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Replica, ServiceState, Step } from '../../schemas/rollout.ts';
 import { backoffMs } from './backoff.ts';
-import { goodOf, isRolling } from './deployments.ts';
+import { goodOf, isRolling, targetOf } from './deployments.ts';
 import { failRollout, noteFailures } from './judge.ts';
+import { place, withSetAside } from './place.ts';
+import { noteIncident } from './retry.ts';
 
 export interface Outcome {
   readonly state: ServiceState;
@@ -13,45 +15,54 @@ export interface Outcome {
 }
 
 /** Notes the instance that `create` gave, so that it can be asked for by its id. */
-export function foldCreated(state: ServiceState, name: string, instance: Instance): ServiceState {
+export function foldCreated(state: ServiceState, name: string, instance: Instance, now: number): Outcome {
   const replica = state.replicas.find((candidate) => candidate.name === name);
-  return replica
-    ? update(state, { ...replica, instance: instance.id, tries: 0, retryAt: 0, detail: '' })
-    : state;
+  if (!replica) return { state, events: [] };
+  if (instance.tags.shape === replica.shape) {
+    const known = { ...replica, instance: instance.id, tries: 0, retryAt: 0, detail: '' };
+    return { state: update(state, known), events: [] };
+  }
+  // A restored database has forgotten it: its name is given up, and the sweeper ends it.
+  const reason = 'is there already, made of something else';
+  const events = [failureEvent(state, replica, `${name} ${reason}; another name is taken`)];
+  return delayed(giveUp({ state, events }, replica), replica, reason, now);
 }
 
-/** The failure's kind alone decides; see `FailureKind`. */
-export function foldFailure(state: ServiceState, step: Step, failure: Failure, now: number): Outcome {
+/**
+ * The failure's kind alone decides; see `FailureKind`. `offers` are those of this pass: what refuses an instance is set
+ * aside, and the next is asked for at once.
+ */
+export function foldFailure(
+  state: ServiceState,
+  step: Step,
+  failure: Failure,
+  now: number,
+  offers: Actual['offers'] = {},
+): Outcome {
   const replica =
     step.kind === 'publish' ? undefined : state.replicas.find(({ name }) => name === step.replica);
   if (!replica) return { state, events: [] };
-  const event: NewEvent = {
-    service: state.service,
-    event: 'failure',
-    reason: `${step.kind} of ${replica.name}: ${failure.message}${failure.fix ? `; ${failure.fix}` : ''}`,
-    replica: replica.name,
-    deployment: replica.deployment,
-  };
+  const text = `${step.kind} of ${replica.name}: ${failure.message}${failure.fix ? `; ${failure.fix}` : ''}`;
   const isNews = replica.detail !== failure.message;
   const noted = {
     state: update(state, { ...replica, detail: failure.message }),
-    events: isNews ? [event] : [],
+    events: isNews ? [failureEvent(state, replica, text)] : [],
   };
   switch (failure.kind) {
     case 'not-found':
       // What is to end is gone. What is to run may be too: the next look tells; until then it is tried again.
       return step.kind === 'run' ? retried(noted, replica, failure, now) : { state, events: [] };
     case 'invalid':
-      return refused(noted, replica, failure, now);
+      return refused(noted, step, replica, failure, now);
     case 'no-capacity':
     case 'quota':
-      // A definite refusal: there is no instance, so the replica can be given up and placed anew.
+    case 'unauthorized':
+      // A definite refusal: there is no instance, so the replica can be placed anew.
       return step.kind === 'create'
-        ? delayed(giveUp(noted, replica), replica, failure, now)
+        ? placedAnew(noted, replica, failure, now, offers)
         : retried(noted, replica, failure, now);
     case 'rate-limited':
     case 'transient':
-    case 'unauthorized':
     case 'bug':
       return retried(noted, replica, failure, now);
   }
@@ -59,9 +70,32 @@ export function foldFailure(state: ServiceState, step: Step, failure: Failure, n
 
 // Private
 
-function refused(noted: Outcome, replica: Replica, failure: Failure, now: number): Outcome {
-  const stopping = update(noted.state, { ...replica, phase: 'stopping', leaving: failure.message });
-  const { state, events } = delayed({ ...noted, state: stopping }, replica, failure, now);
+/** The next offer, as another attempt: its request is recorded before it is sent, in the pass that follows at once. */
+function placedAnew(
+  noted: Outcome,
+  replica: Replica,
+  failure: Failure,
+  now: number,
+  offers: Actual['offers'],
+): Outcome {
+  const priority = targetOf(noted.state)?.spec.priority;
+  const setAside = withSetAside(noted.state.setAside, replica.offer, failure, priority, now);
+  const state: ServiceState = { ...noted.state, setAside };
+  const choice = place(offers[replica.group], setAside, now);
+  if (choice.kind === 'offer') {
+    const { attempt } = replica;
+    const next = { ...replica, attempt: attempt + 1, offer: choice.offer, instance: null };
+    return { ...noted, state: update(state, { ...next, stageMs: 0, tries: 0, retryAt: 0, detail: '' }) };
+  }
+  const gone = giveUp({ ...noted, state: noteIncident(state, replica.group, 'no-capacity', now) }, replica);
+  return { ...gone, state: withFailure(gone.state, replica, failure.message, now) };
+}
+
+function refused(noted: Outcome, step: Step, replica: Replica, failure: Failure, now: number): Outcome {
+  const stopping: Replica = { ...replica, phase: 'stopping', leaving: failure.message, stageMs: 0 };
+  const left =
+    step.kind === 'create' ? giveUp(noted, replica) : { ...noted, state: update(noted.state, stopping) };
+  const { state, events } = delayed(left, replica, failure.message, now);
   if (!isRolling(state) || state.rollout?.to !== replica.deployment) return { state, events };
   // Nothing to return to: it is tried again, for ever; but it counts as what it is.
   if (goodOf(state) === null)
@@ -84,16 +118,25 @@ function giveUp(noted: Outcome, replica: Replica): Outcome {
 }
 
 /** Notes why, and lets some time pass before the group gets another replica. */
-function delayed(outcome: Outcome, replica: Replica, failure: Failure, now: number): Outcome {
-  const { state } = outcome;
-  const { name, group, deployment } = replica;
-  const failures = (state.backoff[group]?.failures ?? 0) + 1;
+function delayed({ state, events }: Outcome, replica: Replica, reason: string, now: number): Outcome {
+  const failures = (state.backoff[replica.group]?.failures ?? 0) + 1;
   const until = now + backoffMs(failures, false);
-  const noted = noteFailures(state.failures, [
-    { replica: name, deployment, at: now, reason: failure.message, log: [] },
-  ]);
-  const backoff = { ...state.backoff, [group]: { failures, until } };
-  return { ...outcome, state: { ...state, failures: noted, backoff } };
+  const backoff = { ...state.backoff, [replica.group]: { failures, until } };
+  return { events, state: { ...withFailure(state, replica, reason, now), backoff } };
+}
+
+function withFailure(
+  state: ServiceState,
+  { name, deployment }: Replica,
+  reason: string,
+  now: number,
+): ServiceState {
+  const failure = { replica: name, deployment, at: now, reason, log: [] };
+  return { ...state, failures: noteFailures(state.failures, [failure]) };
+}
+
+function failureEvent({ service }: ServiceState, { name, deployment }: Replica, reason: string): NewEvent {
+  return { service, event: 'failure', reason, replica: name, deployment };
 }
 
 function update(state: ServiceState, replica: Replica): ServiceState {

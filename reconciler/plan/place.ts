@@ -1,18 +1,82 @@
-// Chooses where a new replica goes. A total order: price, then backend, region, instance type.
+// Chooses where a new replica goes. A total order: price, then backend, region, instance type. What could not be had is
+// set aside for a while, and the next is tried.
 import type { OffersFact } from '../../schemas/actual.ts';
+import type { Failure } from '../../schemas/errors.ts';
 import type { Offer } from '../../schemas/offer.ts';
+import type { SetAside } from '../../schemas/rollout.ts';
+import { pauseMs } from './backoff.ts';
 
 const SELLS = new Set(['unknown', 'available', 'idle']);
 
 export type Choice =
   | { readonly kind: 'offer'; readonly offer: Offer }
-  | { readonly kind: 'none'; readonly reason: string };
+  /** `until`: when one that is set aside may be tried again; null: nothing is. */
+  | { readonly kind: 'none'; readonly reason: string; readonly until: number | null };
 
-export function place(fact: OffersFact | undefined): Choice {
-  if (!fact) return { kind: 'none', reason: 'offers were not read yet' };
-  if (fact.kind === 'unknown') return { kind: 'none', reason: fact.reason };
-  const [best] = fact.offers.filter((offer) => SELLS.has(offer.availability)).toSorted(byIdleThenPrice);
-  return best ? { kind: 'offer', offer: best } : { kind: 'none', reason: whyNone(fact.offers) };
+export function place(
+  fact: OffersFact | undefined,
+  setAside: readonly SetAside[] = [],
+  now: number = 0,
+): Choice {
+  if (!fact) return { kind: 'none', reason: 'offers were not read yet', until: null };
+  if (fact.kind === 'unknown') return { kind: 'none', reason: fact.reason, until: null };
+  const sold = fact.offers.filter((offer) => SELLS.has(offer.availability));
+  const paused = (offer: Offer) => setAside.find((each) => isOf(each, offer) && now < each.until);
+  const [best] = sold.filter((offer) => !paused(offer)).toSorted(byIdleThenPrice);
+  if (best) return { kind: 'offer', offer: best };
+  const tried = [...new Set(sold.flatMap((offer) => paused(offer) ?? []))];
+  return tried.length > 0
+    ? { kind: 'none', reason: triedText(tried), until: Math.min(...tried.map(({ until }) => until)) }
+    : { kind: 'none', reason: whyNone(fact.offers), until: null };
+}
+
+/** Adds one that has failed once more. A refused credential says nothing about one offer: all of that backend are meant. */
+export function withSetAside(
+  before: readonly SetAside[] | undefined,
+  offer: Offer,
+  failure: Pick<Failure, 'kind' | 'message'>,
+  priority: number | undefined,
+  now: number,
+): readonly SetAside[] {
+  const isAll = failure.kind === 'unauthorized';
+  const { backend, spot } = offer;
+  const [region, instance] = isAll ? [ANY, ANY] : [offer.region, offer.instance];
+  const isSame = (each: SetAside) =>
+    each.backend === backend && each.region === region && each.instance === instance && each.spot === spot;
+  const old = before?.find(isSame);
+  // Several replicas that were on their way to it are refused together.
+  if (before && old && now < old.until) return before;
+  const failures = (old?.failures ?? 0) + 1;
+  const until = now + pauseMs(failures, priority);
+  const others = (before ?? []).filter((each) => !isSame(each) && now < each.until + FORGET_MS);
+  return [...others, { backend, region, instance, spot, failures, until, reason: failure.message }];
+}
+
+/** What gave a machine is no longer to be avoided. */
+export function withoutSetAside(
+  before: readonly SetAside[] | undefined,
+  offer: Offer,
+): readonly SetAside[] | undefined {
+  return before?.some((each) => isOf(each, offer)) ? before.filter((each) => !isOf(each, offer)) : before;
+}
+
+// Private
+
+/** In place of a name: all of them. */
+const ANY = '*';
+/** So long after its pause an offer's failures still count together. */
+const FORGET_MS = 600_000;
+const SHOWN = 3;
+
+function isOf({ backend, region, instance, spot }: SetAside, offer: Offer): boolean {
+  if (backend !== offer.backend) return false;
+  return region === ANY || (region === offer.region && instance === offer.instance && spot === offer.spot);
+}
+
+function triedText(tried: readonly SetAside[]): string {
+  const reasons = [...new Set(tried.map(({ reason }) => reason))];
+  const more = reasons.length > SHOWN ? `; and ${reasons.length - SHOWN} more` : '';
+  return `tried in vain: ${reasons.slice(0, SHOWN).join('; ')}${more}`;
 }
 
 function whyNone(taken: readonly Offer[]): string {

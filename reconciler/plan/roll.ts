@@ -4,10 +4,12 @@ import type { Actual } from '../../schemas/actual.ts';
 import type { GroupSpec } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
-import { goodOf, groupOf, isCurrent, isEnding, isStaying, targetOf } from './deployments.ts';
+import { goodOf, groupOf, isAsked, isCurrent, isEnding, targetOf } from './deployments.ts';
 import { place } from './place.ts';
 import { freshProbes } from './probes.ts';
-import { wantedReplicas } from './scale.ts';
+import { groupsOf, renamedGroups } from './renames.ts';
+import { endIncidents, gaveUp, noteIncident } from './retry.ts';
+import { countByTraffic, wantedReplicas } from './scale.ts';
 
 export interface Roll {
   readonly state: ServiceState;
@@ -19,10 +21,7 @@ export function roll(state: ServiceState, actual: Actual, now: number): Roll {
   if (!target) return endAll(state);
   const groups = target.spec.groups.reduce(
     (before: Roll, group) => rollGroup(before, target, group, actual, now),
-    {
-      state,
-      events: [],
-    },
+    endIncidents(state, target, now),
   );
   return endRemovedGroups(groups, target, actual);
 }
@@ -49,14 +48,15 @@ function endNeverReady(before: Roll, target: Deployment, group: GroupSpec): Roll
   const served = membersOf(before.state, group.name).filter(
     (replica) => replica.everReady && isCurrent(replica, target),
   );
-  const room = Math.max(0, wantedReplicas(group) - served.length);
+  const room = Math.max(0, wantedReplicas(group, before.state) - served.length);
   const surplus = current.toSorted(byNumber).slice(room);
   const outdated = mine.filter((replica) => !isCurrent(replica, target));
   const ending = new Set([...surplus, ...outdated].map((replica) => replica.name));
   return leave(
     before,
     ending,
-    (replica) => (isCurrent(replica, target) ? 'more than wanted' : 'not of the wanted shape'),
+    (replica) =>
+      isCurrent(replica, target) ? whyLeaving(before.state, replica, target) : 'not of the wanted shape',
     'stopping',
   );
 }
@@ -70,11 +70,11 @@ function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual
   const current = mine.filter((replica) => isCurrent(replica, target));
   const outdated = mine.filter((replica) => !isCurrent(replica, target));
   const surplus = current
-    .toSorted(firstToLeave)
-    .slice(0, Math.max(0, current.length - wantedReplicas(group)));
+    .toSorted(leastLoaded(actual))
+    .slice(0, Math.max(0, current.length - wantedReplicas(group, before.state)));
   const leaving = [...outdated.toSorted(firstToLeave), ...surplus];
   const chosen = mayLeave(leaving, mine, floorOf(before.state, target, group));
-  return leave(before, new Set(chosen), (replica) => whyLeaving(replica, target), 'draining');
+  return leave(before, new Set(chosen), (replica) => whyLeaving(before.state, replica, target), 'draining');
 }
 
 /**
@@ -111,12 +111,21 @@ export function ceilingOf(state: ServiceState, target: Deployment, group: GroupS
  * count of the last good deployment holds as well: a revision that cannot start must not shrink the service either.
  */
 function levelOf(state: ServiceState, target: Deployment, group: GroupSpec): number {
-  const wanted = wantedReplicas(group);
+  const wanted = wantedReplicas(group, state);
   const isProven = membersOf(state, group.name).some(
     (replica) => isCurrent(replica, target) && replica.phase === 'ready',
   );
-  const before = groupOf(goodOf(state), group.name);
-  return wanted === 0 || isProven || !before ? wanted : Math.max(wanted, wantedReplicas(before));
+  const before = goodGroup(state, target, group.name);
+  return wanted === 0 || isProven || !before ? wanted : Math.max(wanted, wantedReplicas(before, state));
+}
+
+/** The group in the last good deployment, by whatever name it had there. */
+function goodGroup(state: ServiceState, target: Deployment, name: string): GroupSpec | null {
+  const good = goodOf(state);
+  const same = groupOf(good, name);
+  if (same || !good) return same;
+  const renames = renamedGroups(groupsOf(good), groupsOf(target));
+  return groupOf(good, [...renames].find(([, now]) => now === name)?.[0] ?? '');
 }
 
 function createMissing(
@@ -127,14 +136,19 @@ function createMissing(
   now: number,
 ): Roll {
   const { state } = before;
-  if (isHeld(state, target) || now < (state.backoff[group.name]?.until ?? 0)) return before;
+  if (isHeld(state, target) || gaveUp(state, target, group.name, now) !== null) return before;
+  if (now < (state.backoff[group.name]?.until ?? 0)) return before;
   const mine = membersOf(state, group.name);
-  const wanted = wantedReplicas(group);
+  const wanted = wantedReplicas(group, state);
   const missing = wanted - mine.filter((replica) => isCurrent(replica, target)).length;
   const room = ceilingOf(state, target, group) - mine.length;
-  const choice = place(actual.offers[group.name]);
-  if (choice.kind === 'none') return before;
   const number = Math.max(0, Math.min(missing, room));
+  if (number === 0) return before;
+  const choice = place(actual.offers[group.name], state.setAside, now);
+  if (choice.kind === 'none') {
+    const isSoldOut = actual.offers[group.name]?.kind === 'offers';
+    return isSoldOut ? { ...before, state: noteIncident(state, group.name, 'no-capacity', now) } : before;
+  }
   const created = Array.from({ length: number }, (_, i): Replica => {
     const n = state.lastReplica + 1 + i;
     return newReplica(`${state.service}-${n}`, n, group.name, target, choice.offer, now);
@@ -190,7 +204,7 @@ function endRemovedGroups(before: Roll, target: Deployment, actual: Actual): Rol
   const candidates = new Set(strays.filter((replica) => !replica.everReady).map((replica) => replica.name));
   const ended = leave(before, candidates, () => 'its group is gone', 'stopping');
   const serves = target.spec.groups.every(
-    (group) => readyCurrent(before.state, target, group.name) >= wantedReplicas(group),
+    (group) => readyCurrent(before.state, target, group.name) >= wantedReplicas(group, before.state),
   );
   if (!serves || !isPublished(before.state, actual)) return ended;
   return leave(
@@ -231,8 +245,9 @@ function leave(
   return { state: { ...before.state, replicas }, events: [...before.events, ...events] };
 }
 
-function whyLeaving(replica: Replica, target: Deployment): string {
+function whyLeaving(state: ServiceState, replica: Replica, target: Deployment): string {
   if (replica.leaving) return replica.leaving;
+  if (state.term?.kind === 'stopped') return state.term.reason;
   return target.shapes[replica.group] === replica.shape
     ? 'more than wanted'
     : `replaced by deployment ${target.number}`;
@@ -264,21 +279,30 @@ function firstToLeave(a: Replica, b: Replica): number {
   return Number(a.phase === 'ready') - Number(b.phase === 'ready') || b.number - a.number;
 }
 
+/** Of those that are more than wanted: unready before ready, then whoever answers least now. */
+function leastLoaded({ inflight }: Actual) {
+  const load = ({ name }: Replica) => inflight[name] ?? 0;
+  return (a: Replica, b: Replica): number =>
+    Number(a.phase === 'ready') - Number(b.phase === 'ready') || load(a) - load(b) || b.number - a.number;
+}
+
 function byNumber(a: Replica, b: Replica): number {
   return a.number - b.number;
 }
 
-/** Groups that lack a replica of `shapes`, and so need offers before `roll` can create one. */
+/** Groups that lack a replica of what is wished, or will by their traffic, or whose next may have to be placed anew: they need offers. */
 export function groupsToPlace(
   state: ServiceState | null,
   wish: Pick<Deployment, 'spec' | 'shapes'>,
+  traffic: Actual['traffic'] = {},
 ): string[] {
   const lacks = (group: GroupSpec) => {
     const made = state?.replicas.filter(
       (replica) =>
-        replica.group === group.name && isStaying(replica) && replica.shape === wish.shapes[group.name],
+        replica.group === group.name && replica.phase !== 'creating' && isAsked(state, replica, wish),
     );
-    return (made?.length ?? 0) < wantedReplicas(group);
+    const wanted = Math.max(wantedReplicas(group, state), countByTraffic(group, traffic[group.name]));
+    return (made?.length ?? 0) < wanted;
   };
   return wish.spec.groups.filter(lacks).map((group) => group.name);
 }

@@ -3,20 +3,23 @@ import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { Deployment, ServiceState, ServiceStatus } from '../../schemas/rollout.ts';
 import { goodOf, isCurrent, isRolling, targetOf } from './deployments.ts';
 import { MAX_EXITS, MAX_UNREADY } from './judge.ts';
-import { wantedReplicas } from './scale.ts';
+import { isResting, wantedReplicas } from './scale.ts';
 
 /**
- * invalid: its file has errors (the last good deployment, if any, goes on serving) · starting, rolling: on the way ·
- * running: as asked · degraded: serves, but not what or not as much as was asked · failed: does not serve.
+ * suspended: nothing new begins, whatever runs · invalid: its file has errors (the last good deployment, if any, goes on serving) · starting, rolling: on the way ·
+ * scheduled, stopped, scaled-to-zero: nothing is to run now · running: as asked · degraded: serves, but not what or not as much as was asked · failed: does not serve.
  */
 export function statusWord(state: ServiceState, desired: DesiredRecord | null): ServiceStatus {
   if (desired === null || desired.removed) return 'removing';
+  if (desired.suspended) return 'suspended';
   if (desired.problems.some((problem) => problem.severity === 'error')) return 'invalid';
   const target = targetOf(state);
   if (!target) return 'starting';
-  if (wantedTotal(target) === 0 && state.replicas.length === 0) return 'scaled-to-zero';
+  if (isResting(state)) return state.term?.kind === 'stopped' ? 'stopped' : 'scheduled';
+  if (wantedTotal(state, target) === 0 && state.replicas.length === 0) return 'scaled-to-zero';
   if (isRolling(state)) return rollingWord(state);
-  if (servesAsAsked(state, target) && !isSetBack(state, desired)) return 'running';
+  const serves = servesAsAsked(state, target) || isGrowing(state, target);
+  if (serves && !isSetBack(state, desired)) return 'running';
   if (state.replicas.some((replica) => replica.phase === 'ready')) return 'degraded';
   return isComingUp(state) ? 'starting' : 'failed';
 }
@@ -26,8 +29,8 @@ function isComingUp(state: ServiceState): boolean {
   return Object.keys(state.backoff).length === 0 && state.replicas.every(({ everReady }) => !everReady);
 }
 
-export function wantedTotal(target: Deployment): number {
-  return target.spec.groups.reduce((sum, group) => sum + wantedReplicas(group), 0);
+export function wantedTotal(state: ServiceState, target: Deployment): number {
+  return target.spec.groups.reduce((sum, group) => sum + wantedReplicas(group, state), 0);
 }
 
 /** Every group has its wanted number of ready replicas of the wanted shape. */
@@ -36,11 +39,27 @@ export function servesAsAsked(state: ServiceState, target: Deployment): boolean 
     const mine = state.replicas.filter(
       (replica) => replica.group === group.name && isCurrent(replica, target),
     );
-    return mine.filter((replica) => replica.phase === 'ready').length >= wantedReplicas(group);
+    return mine.filter((replica) => replica.phase === 'ready').length >= wantedReplicas(group, state);
   });
 }
 
 // Private
+
+/** Every group serves with what it must have at least, and what its traffic asks for beyond that is on its way. */
+function isGrowing(state: ServiceState, target: Deployment): boolean {
+  return target.spec.groups.every((group) => {
+    const mine = state.replicas.filter(
+      (replica) => replica.group === group.name && isCurrent(replica, target),
+    );
+    const ready = mine.filter(({ phase }) => phase === 'ready');
+    const wanted = wantedReplicas(group, state);
+    const isUnharmed =
+      !state.backoff[group.name] && mine.every(({ phase, everReady }) => phase === 'ready' || !everReady);
+    return (
+      ready.length >= Math.min(wanted, Math.max(1, group.replicas.min)) && mine.length >= wanted && isUnharmed
+    );
+  });
+}
 
 function rollingWord(state: ServiceState): ServiceStatus {
   if (goodOf(state)) return 'rolling';

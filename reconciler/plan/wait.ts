@@ -1,11 +1,14 @@
 // Says what a service is waiting for: every reason why it is not converged and no step is taken now.
 import type { Actual } from '../../schemas/actual.ts';
-import type { DesiredRecord, RolloutPolicy } from '../../schemas/desired.ts';
+import type { DesiredRecord, GroupSpec, Pending, RolloutPolicy } from '../../schemas/desired.ts';
 import type { Deployment, Replica, ServiceState, Waiting, WaitingReason } from '../../schemas/rollout.ts';
-import { deploymentOf, isCurrent, targetOf } from './deployments.ts';
-import { place } from './place.ts';
+import { deadlineOf } from './deadlines.ts';
+import { deploymentOf, isCurrent, isEnding, targetOf } from './deployments.ts';
+import { type Choice, place } from './place.ts';
+import { gaveUp } from './retry.ts';
 import { ceilingOf, floorOf, isPublished } from './roll.ts';
-import { wantedReplicas } from './scale.ts';
+import { delayedScalings, wantedReplicas } from './scale.ts';
+import { restText } from './schedule.ts';
 
 type Reason = Omit<Waiting, 'since'>;
 
@@ -20,11 +23,33 @@ export function waitingOf(
     ...state.replicas.flatMap((replica) => replicaReasons(state, replica, actual, now)),
     ...groupReasons(state, actual, now),
     ...serviceReasons(state, desired, actual, now),
+    ...termReasons(state),
+    ...scalingReasons(state, actual, now),
   ];
-  return reasons.map((reason) => ({ ...reason, since: sinceOf(state.waiting, reason) ?? now }));
+  const waiting = reasons.map((reason) => ({ ...reason, since: sinceOf(state.waiting, reason) ?? now }));
+  return [...waiting, ...heldBack(desired, state.waiting, now)];
+}
+
+/** What a commit asks for and may not be applied yet; and that the service is suspended, if it is. */
+export function heldBack(
+  desired: DesiredRecord | null,
+  before: readonly Waiting[],
+  now: number,
+): readonly Waiting[] {
+  const pending = desired?.pending;
+  if (pending)
+    return [{ ...wait(pending.reason, '', pending.until, pendingText(pending)), since: pending.since }];
+  if (!desired?.suspended) return [];
+  const reason = wait('suspended', '', null, 'nothing new is rolled out; what runs goes on');
+  return [{ ...reason, since: sinceOf(before, reason) ?? now }];
 }
 
 // Private
+
+function pendingText({ revision, commit, detail }: Pending): string {
+  const what = revision === null ? 'its removal' : `revision ${revision}`;
+  return `${what} (commit ${commit.slice(0, 8)}) waits: ${detail}`;
+}
 
 function sinceOf(before: readonly Waiting[], { reason, subject }: Reason): number | undefined {
   return before.find((waiting) => waiting.reason === reason && waiting.subject === subject)?.since;
@@ -43,11 +68,15 @@ function phaseReasons(replica: Replica, policy: RolloutPolicy, now: number): Rea
   const { name, detail } = replica;
   const retryAt = replica.retryAt > now ? replica.retryAt : null;
   const until = (ms: number) => now + Math.max(0, ms - replica.stageMs);
+  const deadline = deadlineOf(replica, policy);
+  const late = deadline && until(deadline.ms);
   switch (replica.phase) {
     case 'creating':
-      return [wait('instance', name, retryAt, detail || 'its instance is being created')];
+      return [wait('instance', name, retryAt ?? late, detail || 'its instance is being created')];
     case 'starting':
-      return [wait('start', name, until(policy.startMs), detail || 'it is starting')];
+      return replica.stage === 'provision'
+        ? [wait('instance', name, retryAt ?? late, detail || 'its process is about to be started')]
+        : [wait('start', name, late, detail || startText(replica))];
     case 'probing':
       return [
         wait('ready', name, until(policy.readyMs), detail || 'its probes have not all met ready_after'),
@@ -63,8 +92,17 @@ function phaseReasons(replica: Replica, policy: RolloutPolicy, now: number): Rea
     case 'terminating':
       return [wait('terminate', name, retryAt, detail || 'its instance is being given back')];
     case 'ready':
-      return replica.trial ? [wait('ready', name, null, 'the new probes are tried beside the old ones')] : [];
+      return readyReasons(replica);
   }
+}
+
+function startText({ stage }: Replica): string {
+  return stage === 'pull' ? 'its image is being fetched' : 'it is starting';
+}
+
+function readyReasons({ name, leaving, trial }: Replica): Reason[] {
+  if (leaving) return [wait('ready', name, null, `${leaving}; it stays until another one serves`)];
+  return trial ? [wait('ready', name, null, 'the new probes are tried beside the old ones')] : [];
 }
 
 function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[] {
@@ -72,8 +110,11 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
   if (!target) return [];
   return target.spec.groups.flatMap((group) => {
     const mine = state.replicas.filter((replica) => replica.group === group.name);
-    const missing = wantedReplicas(group) - mine.filter((replica) => isCurrent(replica, target)).length;
+    const missing =
+      wantedReplicas(group, state) - mine.filter((replica) => isCurrent(replica, target)).length;
     if (missing <= 0) return [];
+    const over = gaveUp(state, target, group.name, now);
+    if (over !== null) return [wait('hold', group.name, null, over)];
     const backoff = state.backoff[group.name];
     if (backoff && now < backoff.until) {
       return [
@@ -90,9 +131,25 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
       // While one is on its way in or out, that is what is waited for.
       return mine.every(isSettled) ? [surgeReason(state, target, group.name, mine)] : [];
     }
-    const choice = place(actual.offers[group.name]);
-    return choice.kind === 'none' ? [wait('capacity', group.name, null, choice.reason)] : [];
+    const choice = place(actual.offers[group.name], state.setAside, now);
+    if (choice.kind !== 'none') return [];
+    const live = mine.filter((replica) => !isEnding(replica)).length;
+    return [capacityReason(state, target, group, live, choice)];
   });
+}
+
+/** Without room for one more, a rollout that may not do with one less cannot go on by itself. */
+function capacityReason(
+  state: ServiceState,
+  target: Deployment,
+  group: GroupSpec,
+  live: number,
+  { reason, until }: Choice & { readonly kind: 'none' },
+): Reason {
+  if (live < wantedReplicas(group, state) || target.spec.policy.unavailable > 0)
+    return wait('capacity', group.name, until, reason);
+  const text = `there is no room for one more beside the ${live} that serve: ${reason}`;
+  return wait('cannot-surge', group.name, until, text);
 }
 
 /** Neither on its way in nor on its way out. */
@@ -140,6 +197,19 @@ function serviceReasons(
     reasons.push(wait('problem', '', null, rollout || target ? `${text}; the last good spec stays` : text));
   }
   return reasons;
+}
+
+function termReasons(state: ServiceState): Reason[] {
+  const text = restText(state);
+  const { term } = state;
+  if (text === null || !term || term.kind === 'started') return [];
+  return [wait(term.kind === 'stopped' ? 'stopped' : 'schedule', '', term.at, text)];
+}
+
+function scalingReasons(state: ServiceState, actual: Actual, now: number): Reason[] {
+  return delayedScalings(state, actual, now).map(({ group, until, detail }) =>
+    wait('scaling', group, until, `${detail}; not so soon after the last change`),
+  );
 }
 
 export function isHeldRollout(state: ServiceState, target: Deployment): boolean {

@@ -10,6 +10,7 @@ import { noBoundary } from '../boundary.ts';
 import { systemClock } from '../clock.ts';
 import { createFinder } from '../found.ts';
 import { createLoop, type Loop } from '../loop.ts';
+import { priceOfSpec } from '../markets.ts';
 import { createProber, type Prober } from '../probe.ts';
 import { processRequest } from '../process-request.ts';
 import { createPublisher, type Publisher } from '../publish.ts';
@@ -19,7 +20,7 @@ import { sweep } from '../sweep.ts';
 import { createSync, requireKey } from '../sync.ts';
 import type { Closing } from './closing.ts';
 import type { Ground } from './ground.ts';
-import { type Project, refusalOf } from './projects.ts';
+import { marketOf, type Project, refusalOf } from './projects.ts';
 
 export interface Engine {
   readonly loop: Loop;
@@ -34,6 +35,8 @@ export interface Engine {
 const SWEEP_MS = 60_000;
 const PRUNE_MS = 3_600_000;
 const EVENT_AGE_MS = 30 * 86_400_000;
+/** A plan that has expired is kept a while longer: an apply that names it then hears why. */
+const EXPIRED_AGE_MS = 86_400_000;
 /** A local repository is asked this often even if its files do not seem to change. */
 const LOCAL_POLL_MS = 5_000;
 
@@ -67,6 +70,7 @@ export async function createEngine(
     onChange: () => {
       for (const key of moving) loop.wake(key);
     },
+    onHeld: (project, service) => loop.wake(`${project}/${service}`),
     log,
   });
   closing.add(() => fleet.detach());
@@ -145,6 +149,9 @@ function passOf(ground: Ground, project: Project, parts: Parts): Pass {
     secrets: config.secrets,
     vault: ground.vault,
     refusal: refusalOf(backends),
+    apply: config.apply,
+    approved: async (name) => (await ground.store.approval(name))?.commit ?? null,
+    priceOf: (spec) => priceOfSpec(spec, (placement) => marketOf(project, placement)),
     pollMs: source.isLocal ? Math.min(LOCAL_POLL_MS, config.pollMs) : config.pollMs,
     random: Math.random,
     boundary: noBoundary,
@@ -164,6 +171,7 @@ function reconcileDeps(
     takeProbes: (key) => prober.take(key),
     published: (key) => fleet.published().get(key) ?? -1,
     inflight: (name, replica) => fleet.inflight(name, replica),
+    traffic: (name, service, group, windowMs) => fleet.traffic(name, service, group, windowMs),
     find: createFinder({ owner: dataDir.owner, backends, clock: systemClock }),
     publish: (key, route) => publisher.set(key, route),
     processOf: (deployment, replica, name) => processRequest(vault, source, deployment, replica, name),
@@ -207,9 +215,11 @@ function wakeOnEvents({ projects, backends }: Ground, loop: Loop, closing: Closi
   }
 }
 
-/** Forgets old events, and commits that nothing deployed or wished for needs any more. */
+/** Forgets old events and plans, and commits that nothing deployed or wished for needs any more. */
 async function prune({ store, projects }: Ground): Promise<void> {
-  await store.pruneEvents((await store.now()) - EVENT_AGE_MS);
+  const now = await store.now();
+  await store.pruneEvents(now - EVENT_AGE_MS);
+  await store.pruneQuotes(now - EXPIRED_AGE_MS);
   for (const [name, { source }] of projects) {
     const records = (await store.list(name)).filter(({ service }) => service !== '');
     const inUse = records.flatMap(({ desired, state }) => [

@@ -11,7 +11,7 @@ import { createWebhook } from '../webhook.ts';
 import type { Closing } from './closing.ts';
 import type { Engine } from './engine.ts';
 import type { Ground } from './ground.ts';
-import { mountIds, offersOf, type Project, refusalOf } from './projects.ts';
+import { marketOf, mountIds, type Project, refusalOf } from './projects.ts';
 
 export async function openFront(
   ground: Ground,
@@ -19,13 +19,15 @@ export async function openFront(
   log: (line: string) => void,
   closing: Closing,
 ): Promise<UrlOf> {
-  const { store, projects, tokens, config, dataDir, own } = ground;
+  const { store, projects, tokens, login, config, dataDir, own } = ground;
   const { loop, fleet, apiSocket, trouble } = engine;
   const urlOf: UrlOf = (project, service) => `${fleet.url}/proxy/services/${project}/${service}/`;
   const hooks = webhooks(projects, (name) => loop.wake(name));
+  const applyOf = (name: string) => projectNamed(projects, name).config.apply;
   const api = createApi({
     store,
     tokens,
+    login,
     projects: [...projects.keys()],
     page: config.page,
     unready: trouble,
@@ -34,8 +36,12 @@ export async function openFront(
     plan: createPlanner({
       store,
       wanted: (name) => wantedOptions(ground, projectNamed(projects, name)),
-      offers: (name, placement) => offersOf(projectNamed(projects, name), placement),
+      market: (name, placement) => marketOf(projectNamed(projects, name), placement),
+      applyOf,
     }),
+    applyOf,
+    patienceMs: PATIENCE_MS,
+    setsStatuses: () => false,
     webhook: (name) => hooks.get(name) ?? null,
     report: (error) => log(`error: ${error.stack ?? error.message}`),
   });
@@ -45,6 +51,9 @@ export async function openFront(
 }
 
 // Private
+
+/** A merge is usually read within a second or two; a job that applies it is better held than sent away. */
+const PATIENCE_MS = 20_000;
 
 function projectNamed(projects: ReadonlyMap<string, Project>, name: string): Project {
   const project = projects.get(name);

@@ -1,8 +1,9 @@
 // The projects of a daemon: each with its source and the backends it may use.
 import { join } from 'node:path';
 import type { Backend } from '../../backends/backend.ts';
+import { askMarket } from '../../backends/catalog/market.ts';
 import type { Placement } from '../../schemas/desired.ts';
-import type { Offer } from '../../schemas/offer.ts';
+import type { Market } from '../../schemas/offer.ts';
 import type { ProjectConfig } from '../config.ts';
 import type { AssembleOptions } from '../source/assemble.ts';
 import { type MountId, readMountIds } from '../source/content.ts';
@@ -43,10 +44,9 @@ export function refusalOf(backends: ReadonlyMap<string, Backend>): AssembleOptio
   };
 }
 
-/** What all backends of a project would sell, cheapest first. One that does not answer is left out. */
-export async function offersOf({ backends }: Project, placement: Placement): Promise<Offer[]> {
-  const asked = [...backends.values()].map((backend) => backend.offers(placement).catch(() => []));
-  return (await Promise.all(asked)).flat().toSorted((a, b) => a.price - b.price);
+/** What all backends of a project would sell now. One that does not answer in time is named and left out. */
+export function marketOf({ backends }: Project, placement: Placement): Promise<Market> {
+  return askMarket(backends.values(), placement);
 }
 
 /** Git's names of what paths hold in the newest commit. */

@@ -23,9 +23,17 @@ export interface Table {
   readonly rows: readonly Row[];
   /** Columns that are shortened in the middle, in this order, when the table is too wide. */
   readonly shrink: readonly number[];
+  /** Columns to the left of it; absent: none. */
+  readonly indent?: number;
 }
 
-export type Block = Line | Table;
+/** Cells side by side, without spaces between them; never wrapped. */
+export interface Drawing {
+  readonly kind: 'drawing';
+  readonly cells: readonly Cell[];
+}
+
+export type Block = Line | Table | Drawing;
 
 export interface Row {
   readonly cells: readonly Cell[];

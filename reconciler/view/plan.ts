@@ -1,102 +1,190 @@
-// A plan in words: each change, what it does, what it costs.
-import type { Change, Plan } from '../../schemas/plan.ts';
+// A plan for the terminal: each change, what it does, what it costs.
+import type { Change, FieldChange, GroupPlan, Plan, PlanWarning } from '../../schemas/plan.ts';
 import {
   BLANK,
   type Block,
   type Cell,
   dim,
+  type Line,
   line,
-  money,
   plain,
   problemLines,
-  shortCommit,
+  type Row,
   strong,
+  type Table,
 } from './cells.ts';
+import { fieldWords } from './field-words.ts';
+import { exclusionsOf, moreOffers, OFFER_HEAD, offerRow, placesReplicas } from './offer-words.ts';
+import {
+  countsOf,
+  failureWords,
+  holdWords,
+  MARKS,
+  reasonOf,
+  replicasOf,
+  shownChanges,
+  sourceWords,
+  titleOf,
+  unchangedOf,
+  unchangedWords,
+  verdictOf,
+  warningTone,
+  warningWords,
+  whatOf,
+} from './plan-words.ts';
+import {
+  changePriceWords,
+  hasOwnPrice,
+  isFree,
+  type PriceWords,
+  TOTAL_HEAD,
+  totalRows,
+  totalWords,
+} from './price-words.ts';
+import { visible } from './text.ts';
 
 export function planBlocks(plan: Plan): Block[] {
-  const changes = plan.changes.filter(({ change }) => change !== 'keep');
-  const kept = plan.changes.filter(({ change }) => change === 'keep');
-  const shown = [...changes, ...kept.filter(({ reason }) => reason !== 'unchanged')];
-  const names = Math.min(NAME, Math.max(0, ...shown.map(({ service }) => service.length)));
-  const words = Math.max(0, ...shown.map((change) => wordOf(change).length));
-  return [
-    line(0, strong('plan'), dim(planTitle(plan))),
-    BLANK,
-    ...shown.flatMap((change) => changeBlocks(change, names, words)),
-    ...(shown.length > 0 ? [BLANK] : []),
-    ...plan.problems.flatMap(problemLines),
-    line(0, plain(summaryOf(changes, kept.length))),
-    line(
-      0,
-      dim(
-        `price ${money(plan.price.now)} now, ${money(plan.price.steady)} after, at most ${money(plan.price.peak)} meanwhile`,
-      ),
-    ),
-  ];
+  const unchanged = unchangedOf(plan);
+  return parted([
+    headBlocks(plan),
+    [...plan.warnings.flatMap(warningLines), ...plan.failures.map(failureLine)],
+    ...shownChanges(plan).map((change) => changeBlocks(change, plan)),
+    unchanged.length > 0 ? [line(0, MARKS.keep, dim(visible(unchangedWords(unchanged))))] : [],
+    totalBlocks(plan),
+    plan.problems.flatMap(problemLines),
+    keptLines(plan),
+  ]);
 }
 
 // Private
 
-const MARKS: { readonly [change in Change['change']]: Cell } = {
-  create: { text: '+', tone: 'good' },
-  update: { text: '~', tone: 'warn' },
-  delete: { text: '-', tone: 'bad' },
-  rename: { text: '→', tone: 'warn' },
-  keep: { text: '=', tone: 'dim' },
-};
+function parted(parts: readonly (readonly Block[])[]): Block[] {
+  return parts
+    .filter((part) => part.length > 0)
+    .flatMap((part, index) => (index === 0 ? part : [BLANK, ...part]));
+}
 
-/** Longer names push the rest of their line to the right. */
-const NAME = 24;
-
-/** Lines of a patch shown per service; `--json` has them all. */
-const PATCH_SHOWN = 8;
-
-function changeBlocks(item: Change, names: number, words: number): Block[] {
-  const { service, change, reason, patch } = item;
-  const cells = [
-    MARKS[change],
-    strong(service.padEnd(names)),
-    plain(wordOf(item).padEnd(words)),
-    dim(reason),
+function headBlocks(plan: Plan): Block[] {
+  const words = totalWords(plan);
+  const source = isFree(plan.price) ? null : sourceWords(plan.prices);
+  const about = [dim(titleOf(plan)), ...(source ? [dim('·'), { text: source, tone: 'warn' } as const] : [])];
+  return [
+    hanging(line(0, verdictOf(plan), strong(countsOf(plan)))),
+    ...(isFree(plan.price) ? [] : [priceLine(words), line(2, dim(words.month))]),
+    hanging(line(2, ...about), 0),
   ];
-  const title = line(0, ...cells);
-  if (change !== 'update') return [title];
-  const more = patch.length > PATCH_SHOWN ? [line(4, dim(`… ${patch.length - PATCH_SHOWN} more`))] : [];
-  return [title, ...patch.slice(0, PATCH_SHOWN).map(patchLine), ...more];
 }
 
-function wordOf({ change, how }: Change): string {
-  return how.length > 0 ? `${change} (${how.join(', ')})` : change;
+function priceLine({ price, difference, peak }: PriceWords): Line {
+  return line(
+    2,
+    plain(price),
+    ...(difference
+      ? [{ text: difference, tone: difference.startsWith('+') ? 'warn' : 'good' } as const]
+      : []),
+    ...(peak ? [dim(`· ${peak}`)] : []),
+  );
 }
 
-function patchLine({ op, path, value }: Change['patch'][number]): Block {
-  const field = fieldOf(path);
-  if (op === 'remove') return line(4, { text: `- ${field}`, tone: 'bad' });
-  const mark: Cell = { text: `${op === 'add' ? '+' : '~'} ${field}:`, tone: op === 'add' ? 'good' : 'warn' };
-  return line(4, mark, plain(JSON.stringify(value)));
+function warningLines(warning: PlanWarning): Line[] {
+  const text = { text: visible(warningWords(warning)), tone: warningTone(warning) };
+  const fix = warning.fix ? [hanging(line(2, dim(visible(warning.fix))), 0)] : [];
+  return [hanging(line(0, { text: '!', tone: text.tone }, text)), ...fix];
 }
 
-/** A JSON pointer as people write it: `/env/A~1B` is `env.A/B`, `/commands/0` is `commands[0]`. */
-function fieldOf(pointer: string): string {
-  const steps = pointer
-    .slice(1)
-    .split('/')
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
-  return steps
-    .map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : index > 0 ? `.${step}` : step))
-    .join('');
+function failureLine(failure: Plan['failures'][number]): Line {
+  return hanging(line(0, { text: '!', tone: 'warn' }, plain(visible(failureWords(failure)))));
 }
 
-function planTitle({ commit, base }: Plan): string {
-  const what = commit ? shortCommit(commit) : 'these files';
-  return base ? `of ${what} against ${shortCommit(base)}` : `of ${what} against nothing`;
+function hanging(item: Line, hang = 2): Line {
+  return { ...item, hang };
 }
 
-function summaryOf(changes: readonly Change[], kept: number): string {
-  const counts = (['create', 'update', 'rename', 'delete'] as const)
-    .map((change) => [changes.filter((item) => item.change === change).length, change] as const)
-    .filter(([count]) => count > 0)
-    .map(([count, change]) => `${count} to ${change}`);
-  if (counts.length === 0) return 'Nothing changes.';
-  return [...counts, ...(kept > 0 ? [`${kept} unchanged`] : [])].join(', ');
+function changeBlocks(change: Change, plan: Plan): Block[] {
+  const reason = reasonOf(change);
+  const { hold, fields, groups } = change;
+  return [
+    hanging(line(0, MARKS[change.change], strong(visible(change.service)), plain(visible(whatOf(change))))),
+    ...(reason ? [hanging(line(2, dim(visible(reason))), 0)] : []),
+    ...(hold ? [hanging(line(2, { text: visible(holdWords(hold)), tone: 'warn' }), 0)] : []),
+    ...fieldBlocks(fields),
+    ...(placesReplicas(change) ? groups.flatMap((group) => groupBlocks(group, groups.length > 1)) : []),
+    ...(hasOwnPrice(plan, change) ? [priceLine(changePriceWords(change))] : []),
+  ];
+}
+
+/** Fields shown per service; `--json` has them all. */
+const FIELDS_SHOWN = 20;
+/** Longer paths push their values to the right. */
+const PATH = 24;
+/** Columns that two values and what is before them share. */
+const ONE_LINE = 74;
+const VALUE = 68;
+
+function fieldBlocks(fields: readonly FieldChange[]): Line[] {
+  const shown = fields.slice(0, FIELDS_SHOWN);
+  const column = Math.min(PATH, Math.max(0, ...shown.map(({ path }) => visible(path).length)));
+  const more = fields.length - shown.length;
+  return [
+    ...shown.flatMap((field) => fieldLines(field, column)),
+    ...(more > 0 ? [line(4, dim(`… ${more} more`))] : []),
+  ];
+}
+
+function fieldLines(field: FieldChange, column: number): Line[] {
+  const { mark, path, from, to, note } = fieldWords(field, VALUE);
+  const label = [mark, plain(path.padEnd(column))];
+  if (note) return [hanging(line(2, ...label, dim(note)))];
+  if (from === null) return [hanging(line(2, ...label, plain(to ?? '')))];
+  if (to === null) return [hanging(line(2, ...label, dim(from)))];
+  if (Math.max(column, path.length) + from.length + to.length + 5 <= ONE_LINE)
+    return [line(2, ...label, dim(from), dim('→'), plain(to))];
+  return [
+    line(2, mark, plain(path)),
+    line(6, { text: '-', tone: 'bad' }, dim(from)),
+    line(6, { text: '+', tone: 'good' }, plain(to)),
+  ];
+}
+
+function groupBlocks(group: GroupPlan, isNamed: boolean): Block[] {
+  const title = isNamed ? [line(2, dim('group'), plain(visible(group.name)), dim(replicasOf(group)))] : [];
+  const indent = isNamed ? 4 : 2;
+  const excluded = exclusionsOf(group).map((text, index) =>
+    line(indent + (index > 0 ? 2 : 0), index > 0 ? dim(text) : { text, tone: 'bad' }),
+  );
+  const more = moreOffers(group);
+  return [
+    ...title,
+    ...excluded,
+    ...offerBlocks(group, indent),
+    ...(more && group.offers.length > 0 ? [line(indent, dim(more))] : []),
+  ];
+}
+
+function offerBlocks(group: GroupPlan, indent: number): Block[] {
+  const rows = group.offers.map((offer, index): Row => {
+    const tell = index === 0 ? plain : dim;
+    return { cells: offerRow(offer, group).map(tell) };
+  });
+  const [only] = group.offers;
+  if (!only) return [];
+  if (rows.length > 1) return [{ kind: 'table', indent, head: OFFER_HEAD, rows, shrink: [2, 1, 0, 3] }];
+  const [backend, region, instance, resources, price] = offerRow(only, group);
+  const where = [...new Set([backend, region, instance])].join(' ');
+  return [line(indent, dim('on'), plain(where), dim(`(${resources})`), plain(price ?? ''))];
+}
+
+function totalBlocks(plan: Plan): Table[] {
+  const rows = totalRows(plan).map((row, index, { length }): Row => {
+    const tell: (text: string) => Cell = index === length - 1 ? strong : plain;
+    return { cells: row.map(tell) };
+  });
+  return rows.length > 0 ? [{ kind: 'table', head: TOTAL_HEAD, rows, shrink: [0] }] : [];
+}
+
+function keptLines({ id, expires }: Plan): Line[] {
+  if (id === undefined) return [];
+  return [
+    line(0, dim('kept as plan'), plain(id), ...(expires ? [dim(`until ${expires.slice(0, 10)}`)] : [])),
+  ];
 }

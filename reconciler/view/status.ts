@@ -82,10 +82,21 @@ export function attentionOf(service: ServiceView): string {
   if (rollout?.outcome === 'rolling') {
     return [rolloutCell(rollout).text, waiting[0]?.detail].filter(Boolean).join('; ');
   }
-  return service.status === 'running' ? '' : (waiting[0]?.detail ?? '');
+  const shown =
+    service.status === 'running' ? waiting.find(({ reason }) => HELD_BACK.has(reason)) : waiting[0];
+  return shown?.detail ?? '';
 }
 
 // Private
+
+/** What somebody asked for and does not have yet, though all that runs is fine. */
+const HELD_BACK: ReadonlySet<string> = new Set([
+  'approval',
+  'deletion-budget',
+  'budget',
+  'window',
+  'suspended',
+]);
 
 function projectLines({ problems, sourceFailure, held, others }: Status): Block[] {
   return [
@@ -184,9 +195,17 @@ function waitingLine({ reason, subject, since, until, detail }: WaitingView): Bl
   return fact('waiting', plain(what), dim(`(${reason} ${when})`));
 }
 
-function failureLines({ replica, reason, time, log }: NonNullable<Why['failure']>): Block[] {
+function failureLines({ replica, reason, time, log, probes = [] }: NonNullable<Why['failure']>): Block[] {
   return [
     fact({ text: 'failed', tone: 'bad' }, plain(`${replica} ${reason}`), dim(`at ${clock(time)}`)),
+    ...probes.map(({ streak, failures, detail }, i) =>
+      fact(
+        '',
+        dim(
+          `probe ${i + 1}: ${detail} (${failures > 0 ? `${failures} failed` : `${streak} passed`} in a row)`,
+        ),
+      ),
+    ),
     ...log.map((text) => fact('', dim(`| ${text}`))),
   ];
 }

@@ -1,15 +1,29 @@
 // What a commit would change: named by field, with what it does to replicas and what it costs.
 import jsonpatch from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
-import { diffService, planOf } from '../../reconciler/plan/diff.ts';
-import { planSchema } from '../../schemas/plan.ts';
-import { deployment, group, LOCAL, replica, service, state } from './samples.ts';
+import { planOf } from '../../reconciler/plan/diff.ts';
+import type { DesiredService } from '../../schemas/desired.ts';
+import { type Change, planSchema } from '../../schemas/plan.ts';
+import { group, LOCAL, replica, service, state } from './samples.ts';
 
 const before = service('web');
+const context = { commit: 'b'.repeat(40), base: 'a'.repeat(40) };
+
+/** What becomes of `web`; null: it is not there. */
+function changeOf(desired: DesiredService | null, deployed: DesiredService | null): Change {
+  const plan = planOf(
+    new Map(desired ? [['web', desired]] : []),
+    new Map(deployed ? [['web', state(deployed)]] : []),
+    context,
+  );
+  const [change] = plan.changes;
+  if (!change || plan.changes.length > 1) throw new Error('one service, one change');
+  return change;
+}
 
 describe('the change of a service', () => {
   test('is nothing when its file says the same', () => {
-    expect(diffService('web', service('web'), deployment(before))).toMatchObject({
+    expect(changeOf(service('web'), before)).toMatchObject({
       change: 'keep',
       how: [],
       patch: [],
@@ -17,12 +31,12 @@ describe('the change of a service', () => {
   });
 
   test('creates what is new and deletes what is gone', () => {
-    expect(diffService('web', before, null)).toMatchObject({
+    expect(changeOf(before, null)).toMatchObject({
       change: 'create',
       reason: 'web.dstack.yml is new',
       patch: [{ op: 'add', path: '', value: before.configuration }],
     });
-    expect(diffService('web', null, deployment(before))).toMatchObject({
+    expect(changeOf(null, before)).toMatchObject({
       change: 'delete',
       patch: [{ op: 'remove', path: '' }],
       groups: [],
@@ -35,7 +49,7 @@ describe('the change of a service', () => {
       { commands: ['node b.js'] },
       { groups: [group({}, { commands: ['node b.js'] })] },
     );
-    expect(diffService('web', after, deployment(before))).toMatchObject({
+    expect(changeOf(after, before)).toMatchObject({
       change: 'update',
       how: ['replace'],
       reason: 'commands changed: replicas are replaced one by one',
@@ -44,7 +58,7 @@ describe('the change of a service', () => {
 
   test('touches no replica when only routing changes', () => {
     const after = service('web', { auth: false, probes: [{ url: '/' }] });
-    expect(diffService('web', after, deployment(before))).toMatchObject({
+    expect(changeOf(after, before)).toMatchObject({
       how: ['route'],
       reason: 'auth and probes changed: no replica is touched',
     });
@@ -56,7 +70,7 @@ describe('the change of a service', () => {
       { replicas: 2, auth: false, image: 'nginx', resources: { cpu: 2 } },
       { groups: [group({}, { image: 'nginx' })] },
     );
-    const change = diffService('web', after, deployment(before));
+    const change = changeOf(after, before);
     expect(change.how).toEqual(['route', 'scale', 'placement', 'replace']);
     expect(change.reason).toBe(
       'auth, image, replicas and resources changed: replicas are replaced one by one',
@@ -64,7 +78,7 @@ describe('the change of a service', () => {
   });
 
   test('keeps replicas when a field of the process is only spelled anew', () => {
-    const change = diffService('web', service('web', { commands: ['node  app.js'] }), deployment(before));
+    const change = changeOf(service('web', { commands: ['node  app.js'] }), before);
     expect(change).toMatchObject({ change: 'update', how: [] });
     expect(change.reason).toContain('what runs stays the same');
   });
@@ -87,11 +101,7 @@ describe('the change of a service', () => {
           ],
         },
       );
-    const change = diffService(
-      'web',
-      made('h2', 'mask:2', 'mask:b'),
-      deployment(made('h1', 'mask:1', 'mask:a')),
-    );
+    const change = changeOf(made('h2', 'mask:2', 'mask:b'), made('h1', 'mask:1', 'mask:a'));
     expect(change).toMatchObject({ change: 'update', how: ['replace'], patch: [] });
     expect(change.reason).toBe(
       'the content of app, the value of HF_TOKEN and the registry password changed: replicas are replaced one by one',
@@ -105,14 +115,14 @@ describe('the change of a service', () => {
     ];
     const made = (count: number, second: boolean) =>
       service('web', { groups: groups(count, second) }, { groups: [group({ name: 'cpu' })] });
-    const change = diffService('web', made(2, true), deployment(made(1, false)));
+    const change = changeOf(made(2, true), made(1, false));
     expect(change.how).toEqual(['scale']);
     expect(change.reason).toBe('replicas of group cpu and groups (gpu is new) changed: replicas are kept');
   });
 
   test('has a patch that turns what is deployed into what is wanted', () => {
     const after = service('web', { commands: ['a', 'b'], env: { 'a/b~c': '1' }, auth: false });
-    const { patch } = diffService('web', after, deployment(before));
+    const { patch } = changeOf(after, before);
     const deployed = structuredClone(before.configuration);
     const patched = jsonpatch.applyPatch(
       deployed,
@@ -123,8 +133,6 @@ describe('the change of a service', () => {
 });
 
 describe('a plan', () => {
-  const context = { commit: 'b'.repeat(40), base: 'a'.repeat(40) };
-
   test('lists every service once, by name, and is what the API promises', () => {
     const old = service('old', {}, { groups: [group({}, { image: 'other' })] });
     const plan = planOf(
@@ -180,9 +188,9 @@ describe('a plan', () => {
     const running = state(before, { replicas: [replica('web-0', { offer }), replica('web-1', { offer })] });
     const plan = planOf(new Map([['web', after]]), new Map([['web', running]]), {
       ...context,
-      offersOf: () => [offer],
+      marketOf: () => ({ offers: [offer], total: 1, excluded: [], failures: [] }),
     });
-    expect(plan.price).toEqual({ now: 4, steady: 6, peak: 8 });
-    expect(plan.changes[0]?.groups).toEqual([{ name: '0', offers: [offer], totalOffers: 1, price: 6 }]);
+    expect(plan.price).toMatchObject({ now: 4, steady: 6, peak: 8 });
+    expect(plan.changes[0]?.groups).toMatchObject([{ name: '0', offers: [offer], totalOffers: 1, price: 6 }]);
   });
 });

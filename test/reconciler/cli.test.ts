@@ -8,8 +8,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { writeAddress } from '../../reconciler/cli/address.ts';
 import { statusSchema, validateReportSchema, whySchema } from '../../schemas/api.ts';
-import { planSchema } from '../../schemas/plan.ts';
 import type { Problem } from '../../schemas/errors.ts';
+import { planSchema } from '../../schemas/plan.ts';
 import { replica, service, state } from '../plan/samples.ts';
 import { COMMIT, startWorld, TOKENS, type World } from './api-server.ts';
 
@@ -133,8 +133,8 @@ describe('reading', () => {
     writeFileSync(join(repo, 'web.dstack.yml'), 'type: service\nport: 8000\ncommands: [node b.js]\n');
     const { out, code } = await run(['plan', 'repo']);
     expect(code).toBe(0);
-    expect(out).toMatch(/~ web +update \(replace\)/);
-    expect(out).toContain('~ commands[0]: "node b.js"');
+    expect(out).toMatch(/~ web update \(replace: rolling\)/);
+    expect(out).toContain('~ commands[0] node app.js → node b.js');
     expect(out).toContain('1 to update, 1 to delete');
   });
 });

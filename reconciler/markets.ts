@@ -1,0 +1,59 @@
+// Asks what backends would sell for every group of many services, and what that comes to.
+import type { DesiredService, Placement, ProcessSpec, ServiceSpec } from '../schemas/desired.ts';
+import { Failure } from '../schemas/errors.ts';
+import { canonical } from '../schemas/json.ts';
+import type { Market } from '../schemas/offer.ts';
+import type { MarketOf } from './plan/diff.ts';
+import { changedPrice, groupPlanOf } from './plan/price.ts';
+
+/** What a process is made of may tell what machine it needs. */
+export type Ask = (
+  placement: Placement,
+  process: Pick<ProcessSpec, 'image' | 'docker'>,
+) => Market | Promise<Market>;
+
+/** Asks once for each different question. */
+export function askOnce(ask: Ask): Ask {
+  const answers = new Map<string, ReturnType<Ask>>();
+  return (placement, process) => {
+    const { image, docker } = process;
+    const key = canonical({ placement, image, docker });
+    const answer = answers.get(key) ?? ask(placement, process);
+    answers.set(key, answer);
+    return answer;
+  };
+}
+
+export async function askMarkets(
+  services: ReadonlyMap<string, Pick<DesiredService, 'spec'>>,
+  ask: Ask,
+): Promise<MarketOf> {
+  const groups = [...services].flatMap(([service, { spec }]) =>
+    spec.groups.map((group) => ({ service, group })),
+  );
+  const answers = await Promise.all(
+    groups.map(async ({ service, group }) => {
+      const market = await ask(group.placement, group.process);
+      return [keyOf(service, group.name), market] as const;
+    }),
+  );
+  const byGroup = new Map(answers);
+  return (service, group) => byGroup.get(keyOf(service, group));
+}
+
+/** What a service would cost by itself, by what is sold now. Throws where that cannot be said for all of it. */
+export async function priceOfSpec(spec: ServiceSpec, ask: Ask): Promise<{ readonly steadyMax: number }> {
+  const markets = await Promise.all(spec.groups.map(({ placement, process }) => ask(placement, process)));
+  const [failure] = markets.flatMap(({ failures }) => failures);
+  if (failure) throw new Failure('transient', `${failure.backend} cannot say its prices: ${failure.message}`);
+  const groups = spec.groups.map((group, index) => groupPlanOf(group, markets[index]));
+  const unsold = groups.find(({ pricePerReplica }) => pricePerReplica === null);
+  if (unsold) throw new Failure('no-capacity', `${spec.name}: nothing is for sale that it could run on`);
+  return changedPrice({ spec, shapes: {} }, undefined, groups);
+}
+
+// Private
+
+function keyOf(service: string, group: string): string {
+  return JSON.stringify([service, group]);
+}

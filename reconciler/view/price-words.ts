@@ -1,0 +1,138 @@
+// What is said of a price: what it becomes, by how much, what it may reach meanwhile, what that is in a month.
+import type { Change, Plan, Price } from '../../schemas/plan.ts';
+import { HOURS_PER_MONTH } from '../../schemas/plan.ts';
+import { money } from './cells.ts';
+import { shownChanges, unchangedOf } from './plan-words.ts';
+import { visible } from './text.ts';
+
+/** What a price is, what it becomes, and the difference: each '' where it says nothing. */
+export interface PriceWords {
+  /** `$12.40/h → $18.60–24.80/h` */
+  readonly price: string;
+  readonly difference: string;
+  /** The most while it is rolled out. */
+  readonly peak: string;
+  /** `$9,052/month → $13,578–18,104/month` */
+  readonly month: string;
+}
+
+/** Of a whole plan. Against nothing there is nothing to compare with. */
+export function totalWords({ price, base, changes }: Plan): PriceWords {
+  const isFirst = base === null && changes.every(({ change }) => change === 'create');
+  return isFirst ? { ...wordsOf(price), ...steadyOnly(price) } : wordsOf(price);
+}
+
+export function changePriceWords({ change, price }: Change): PriceWords {
+  if (change === 'create') return { ...wordsOf(price), ...steadyOnly(price) };
+  if (change === 'delete') return { ...wordsOf(price), price: `saves ${money(price.now)}`, difference: '' };
+  return wordsOf(price);
+}
+
+export function isFree({ now, steady, steadyMax, peak }: Price): boolean {
+  return now === 0 && steady === 0 && steadyMax === 0 && peak === 0;
+}
+
+/** Whether a change has a price that the headline does not say already. */
+export function hasOwnPrice(plan: Plan, { change, price }: Change): boolean {
+  if (change === 'keep' || isFree(price)) return false;
+  return shownChanges(plan).length > 1 || wordsOf(price).price !== wordsOf(plan.price).price;
+}
+
+export const TOTAL_HEAD = ['SERVICE', 'NOW', 'STEADY', 'PEAK', 'DIFFERENCE'];
+
+/** Service by service, and all together; none where the headline says as much. */
+export function totalRows(plan: Plan): readonly (readonly string[])[] {
+  const priced = shownChanges(plan).filter(({ price }) => !isFree(price));
+  if (priced.length < 2) return [];
+  const unchanged = unchangedOf(plan).filter(({ price }) => !isFree(price));
+  const rest = unchanged.length > 0 ? [totalRow('unchanged', added(unchanged))] : [];
+  return [
+    ...priced.map(({ service, price }) => totalRow(service, price)),
+    ...rest,
+    totalRow('total', plan.price),
+  ];
+}
+
+/** `$18.60–24.80/h`: at the lowest counts, and at the highest. */
+export function steadyWords({ steady, steadyMax }: Price): string {
+  return spread(money(steady), money(steadyMax), '/h');
+}
+
+/** `+$6.20/h (+50 %)`; '' when nothing differs. */
+export function differenceWords({ now, steady }: Price): string {
+  const difference = steady - now;
+  if (Math.abs(difference) < UNSEEN) return '';
+  const sign = difference > 0 ? '+' : '−';
+  const fraction = now > 0 ? Math.abs(difference) / now : Number.POSITIVE_INFINITY;
+  const percent = fraction < MUCH ? ` (${sign}${percentOf(fraction)} %)` : '';
+  return `${sign}${money(Math.abs(difference))}${percent}`;
+}
+
+export function added(changes: readonly Change[]): Price {
+  const sum = (of: (price: Price) => number) => changes.reduce((total, { price }) => total + of(price), 0);
+  return {
+    now: sum(({ now }) => now),
+    steady: sum(({ steady }) => steady),
+    steadyMax: sum(({ steadyMax }) => steadyMax),
+    peak: sum(({ peak }) => peak),
+  };
+}
+
+// Private
+
+/** USD per hour that no price shows. */
+const UNSEEN = 0.00005;
+
+function wordsOf(price: Price): PriceWords {
+  const steady = steadyWords(price);
+  return {
+    price: money(price.now) === steady ? steady : `${money(price.now)} → ${steady}`,
+    difference: differenceWords(price),
+    peak: peakWords(price),
+    month: monthWords(price),
+  };
+}
+
+function steadyOnly(price: Price): Partial<PriceWords> {
+  return { price: steadyWords(price), difference: '', month: monthWords({ ...price, now: price.steady }) };
+}
+
+/** '' when it is no more than before or after. */
+function peakWords({ now, steady, peak }: Price): string {
+  return peak > Math.max(now, steady) + UNSEEN ? `peak ${money(peak)}` : '';
+}
+
+function monthWords({ now, steady, steadyMax }: Price): string {
+  const after = spread(perMonth(steady), perMonth(steadyMax), '/month');
+  return perMonth(now) === perMonth(steady) ? after : `${perMonth(now)} → ${after}`;
+}
+
+/** `$1.00/h` to `$2.00/h` as `$1.00–2.00/h`. */
+function spread(low: string, high: string, unit: string): string {
+  return low === high ? low : `${low.slice(0, -unit.length)}–${high.slice(1)}`;
+}
+
+/** From ten times as much on, percents say nothing. */
+const MUCH = 10;
+
+function percentOf(fraction: number): string {
+  const percent = fraction * 100;
+  return percent < 1 ? '<1' : String(Math.round(percent));
+}
+
+function perMonth(usdPerHour: number): string {
+  const usd = usdPerHour * HOURS_PER_MONTH;
+  const digits = usd > 0 && usd < 100 ? 2 : 0;
+  const text = usd.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return `$${text}/month`;
+}
+
+function totalRow(name: string, price: Price): readonly string[] {
+  return [
+    visible(name),
+    money(price.now),
+    steadyWords(price),
+    money(price.peak),
+    differenceWords(price) || '—',
+  ];
+}

@@ -1,0 +1,186 @@
+// How plans look, beyond the golden ones: what is left out of them, and that nothing of a repository can do harm there.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { render } from '../../reconciler/cli/screen.ts';
+import { type FieldWords, fieldWords } from '../../reconciler/view/field-words.ts';
+import { escaped, planMarkdown } from '../../reconciler/view/markdown.ts';
+import { planBlocks } from '../../reconciler/view/plan.ts';
+import type { Change, Plan } from '../../schemas/plan.ts';
+
+const PRICE = { now: 0, steady: 0, steadyMax: 0, peak: 0 };
+
+function change(overrides: Partial<Change> = {}): Change {
+  return {
+    service: 'web',
+    change: 'update',
+    how: ['replace'],
+    reason: 'image changed',
+    patch: [],
+    fields: [{ path: 'image', from: 'a', to: 'b', how: 'replace' }],
+    groups: [],
+    price: PRICE,
+    ...overrides,
+  };
+}
+
+function plan(overrides: Partial<Plan> = {}): Plan {
+  return {
+    commit: null,
+    base: null,
+    digest: '',
+    changes: [change()],
+    price: PRICE,
+    deletions: [],
+    warnings: [],
+    failures: [],
+    prices: { source: 'live', date: null },
+    problems: [],
+    ...overrides,
+  };
+}
+
+function text(shown: Plan, colour = false): string {
+  return render(planBlocks(shown), { width: 80, height: 24, colour, live: false });
+}
+
+function words(from: string | null, to: string | null, path = 'commands[0]'): FieldWords {
+  return fieldWords({ path, from, to, how: 'replace' }, 40);
+}
+
+describe('the verdict', () => {
+  const warning = { kind: 'policy', service: '', message: 'it loosens', fix: '' } as const;
+  const problem = {
+    file: 'a',
+    line: 1,
+    column: 1,
+    path: '',
+    message: 'no',
+    fix: '',
+    severity: 'error',
+  } as const;
+  const hold = { reason: 'window', detail: 'no window is open', until: '2026-06-01T22:00:00.000Z' } as const;
+
+  test.each([
+    ['✓', plan()],
+    ['⚠', plan({ warnings: [warning] })],
+    ['⚠', plan({ failures: [{ backend: 'aws', message: 'no answer' }] })],
+    ['⚠', plan({ changes: [change({ hold })] })],
+    ['✗', plan({ problems: [problem], warnings: [warning] })],
+  ])('%s', (mark, shown) => {
+    expect(text(shown)).toMatch(new RegExp(`^${mark} `));
+    expect(planMarkdown(shown)).toMatch(new RegExp(`^### ${mark} `));
+  });
+
+  test('what would wait says why, and until when', () => {
+    expect(text(plan({ changes: [change({ hold })] }))).toContain(
+      'would wait (window): no window is open, until 2026-06-01 22:00 UTC',
+    );
+  });
+});
+
+describe('a price', () => {
+  const priced = (price: Partial<typeof PRICE>) =>
+    text(plan({ base: 'a'.repeat(40), price: { ...PRICE, ...price } }));
+
+  test('is left out where nothing costs anything', () => {
+    expect(priced({})).not.toContain('$');
+  });
+
+  test('says what it becomes, by how much, what it may reach, and what that is in a month', () => {
+    const shown = priced({ now: 12.4, steady: 18.6, steadyMax: 24.8, peak: 31 });
+    expect(shown).toContain('$12.40/h → $18.60–24.80/h +$6.20/h (+50 %) · peak $31.00/h');
+    expect(shown).toContain('$9,052/month → $13,578–18,104/month');
+  });
+
+  test('of a list is never shown as one of today', () => {
+    const prices = { source: 'snapshot', date: '2026-07-30' } as const;
+    expect(text(plan({ price: { ...PRICE, steady: 1, steadyMax: 1 }, prices }))).toContain(
+      'shipped prices of 2026-07-30, not live',
+    );
+  });
+});
+
+describe('a changed value', () => {
+  test('is shown whole where it is short', () => {
+    expect(words('a', 'b')).toMatchObject({ mark: { text: '~' }, from: 'a', to: 'b' });
+    expect(words(null, 'b')).toMatchObject({ mark: { text: '+' }, from: null, to: 'b' });
+    expect(words('a', null)).toMatchObject({ mark: { text: '-' }, from: 'a', to: null });
+  });
+
+  test('of a field that has a meaning unwritten is said to be not set', () => {
+    expect(words('2', null, 'replicas')).toMatchObject({ from: '2', to: 'not set' });
+  });
+
+  test('is shown around the difference where it is long', () => {
+    const command = (tp: number) =>
+      `vllm serve model --host 0.0.0.0 --port 8000 --tp ${tp} --max-model-len 32768`;
+    expect(words(command(4), command(8))).toMatchObject({
+      from: expect.stringMatching(/^….*--tp 4 .*…$/),
+      to: expect.stringMatching(/^….*--tp 8 .*…$/),
+    });
+  });
+
+  test('never takes more room than it has', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 200 }), fc.string({ maxLength: 200 }), (from, to) => {
+        const shown = words(from, to);
+        for (const value of [shown.from, shown.to]) expect([...(value ?? '')].length).toBeLessThanOrEqual(40);
+      }),
+    );
+  });
+
+  test('that is secret is never shown, only that it changed', () => {
+    const shown = words('mask:0123456789abcdef', 'mask:fedcba9876543210', 'env.TOKEN');
+    expect(shown.note).toBe('•••• (changed)');
+    expect(JSON.stringify(words(null, 'mask:0123456789abcdef'))).not.toContain('mask:');
+  });
+});
+
+describe('text of a repository', () => {
+  test('does not format, link, mention, refer or hide in Markdown', () => {
+    const shown = escaped(
+      '<b> | `x` **b** _i_ [a](b) ![c](d) @octocat #1 https://e.example www.e.example <!-- x --> $x$',
+    );
+    expect(shown).not.toMatch(/[<>|`*_[\]$]|@[a-z]|(?<!&)#\d|https:|www\./);
+  });
+
+  test('keeps every letter where a browser shows it', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme-ascii', maxLength: 60 }), (given) => {
+        expect(unescaped(escaped(given))).toBe(given);
+      }),
+    );
+  });
+
+  test('cannot turn the reading direction, nor send anything to the terminal', () => {
+    const evil = plan({
+      changes: [change({ service: 'a\u202eb\u001b[2Jc', reason: '\u2066\u200bx', fields: [] })],
+    });
+    for (const shown of [text(evil), text(evil, true), planMarkdown(evil)]) {
+      for (const unseen of ['\u202e', '\u2066', '\u200b', '\u001b[2J']) expect(shown).not.toContain(unseen);
+      expect(shown).toContain('u202e');
+    }
+  });
+});
+
+describe('Markdown that has to be short', () => {
+  const many = plan({
+    changes: Array.from({ length: 50 }, (_, index) => change({ service: `web-${index}` })),
+    problems: [{ file: 'a.yml', line: 3, column: 1, path: '', message: 'bad', fix: '', severity: 'error' }],
+  });
+
+  test('leaves changes out from the end, counts them, and keeps what must be known', () => {
+    const short = planMarkdown(many, 2_000);
+    expect(Buffer.byteLength(short)).toBeLessThanOrEqual(2_000);
+    expect(short).toMatch(/… and \d+ more/);
+    expect(short).toContain('50 to update');
+    expect(short).toContain('a.yml:3');
+    expect(planMarkdown(many)).not.toContain('more, too long');
+  });
+});
+
+function unescaped(markup: string): string {
+  return markup
+    .replaceAll('&#8203;', '')
+    .replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
+}

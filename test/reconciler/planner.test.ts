@@ -1,0 +1,158 @@
+// Plans by a server: of files and of the newest commit, against what is in its store.
+import { afterEach, describe, expect, test } from 'vitest';
+import { createPlanner, type PlannerOptions } from '../../reconciler/planner.ts';
+import { createVault } from '../../reconciler/secrets.ts';
+import { type WantedOptions, wantedOf } from '../../reconciler/wanted.ts';
+import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
+import type { Offer } from '../../schemas/offer.ts';
+import { DEFAULT_POLICY } from '../../schemas/policy.ts';
+import { LOCAL, replica, service, state } from '../plan/samples.ts';
+import { COMMIT, startWorld, type World } from './api-server.ts';
+
+const OFFER: Offer = { ...LOCAL, backend: 'cloud', price: 3 };
+const WEB = 'type: service\nname: web\nport: 8000\ncommands: [node app.js]\n';
+
+const wanted: WantedOptions = {
+  root: '',
+  secrets: () => null,
+  vault: createVault(Buffer.alloc(32, 7)),
+  refusal: () => null,
+  mountIds: async (paths) => new Map(paths.map((path) => [path, '040000:of-the-commit'])),
+};
+
+let world: World;
+afterEach(() => world.close());
+
+async function planner(overrides: Partial<PlannerOptions> = {}) {
+  world = await startWorld();
+  const market = async () => ({ offers: [OFFER], total: 1, excluded: [], failures: [] });
+  return createPlanner({ store: world.store, wanted: () => wanted, market, ...overrides });
+}
+
+function files(...texts: readonly string[]) {
+  return texts.map((text, index) => ({
+    path: text.startsWith('type') ? `${index}.dstack.yml` : 'trueup.yml',
+    text,
+  }));
+}
+
+async function assembled(text: string): Promise<DesiredService> {
+  const { desired } = await wantedOf(files(text), wanted);
+  const [found] = desired.values();
+  if (!found) throw new Error('not a service');
+  return found;
+}
+
+function record(desired: DesiredService, more: Partial<DesiredRecord> = {}): DesiredRecord {
+  return { service: desired, removed: false, problems: [], ...more };
+}
+
+describe('a plan of files', () => {
+  test('prices what runs as it was bought, and what comes as it is sold', async () => {
+    const plan = await planner();
+    const web = await assembled(WEB);
+    const replicas = [replica('web-0', { offer: { ...OFFER, price: 2 }, shape: web.shapes['0'] ?? '' })];
+    await world.put('web', record(web), state(web, { replicas }));
+    const changed = await plan('main', files(WEB.replace('app.js', 'b.js')));
+    expect(changed.price).toEqual({ now: 2, steady: 3, steadyMax: 3, peak: 5 });
+    expect(changed.changes[0]?.fields).toEqual([
+      { path: 'commands[0]', from: 'node app.js', to: 'node b.js', how: 'replace' },
+    ]);
+  });
+
+  test('says which backends are left out, and of which day its prices are', async () => {
+    const failures = [{ backend: 'aws', message: 'it did not answer' }];
+    const plan = await planner({
+      market: () => ({ offers: [], total: 0, excluded: [], failures }),
+      prices: () => ({ source: 'catalog', date: '2026-06-01' }),
+    });
+    const second = WEB.replace('name: web', 'name: api');
+    expect(await plan('main', files(WEB, second))).toMatchObject({
+      failures,
+      prices: { source: 'catalog', date: '2026-06-01' },
+    });
+  });
+
+  test('asks once for each different question', async () => {
+    let asked = 0;
+    const plan = await planner({
+      market: () => {
+        asked += 1;
+        return { offers: [OFFER], total: 1, excluded: [], failures: [] };
+      },
+    });
+    await plan(
+      'main',
+      files(WEB, WEB.replace('name: web', 'name: api'), `${WEB.replace('web', 'big')}max_price: 1\n`),
+    );
+    expect(asked).toBe(2);
+  });
+
+  test('takes what is mounted from who sends the files, and the rest from the commit', async () => {
+    const text = `${WEB}files: [app, lib]\n`;
+    const plan = await planner();
+    const web = await assembled(text);
+    await world.put('web', record(web), state(web));
+    expect((await plan('main', files(text))).changes).toMatchObject([{ change: 'keep' }]);
+    const sent = await plan('main', files(text), { app: `040000:${'a'.repeat(40)}` });
+    expect(sent.changes).toMatchObject([{ change: 'update', how: ['replace'] }]);
+    expect(sent.changes[0]?.reason).toContain('the content of app changed');
+  });
+
+  test('is judged by the budget in force and by its own', async () => {
+    const plan = await planner();
+    const dear = await plan('main', files(WEB, 'budget: 1\n'));
+    expect(dear.warnings).toMatchObject([{ kind: 'over-budget', service: 'web' }]);
+    expect(dear.changes[0]?.hold).toMatchObject({ reason: 'budget', until: null });
+    expect((await plan('main', files(WEB, 'budget: 4\n'))).changes[0]?.hold).toBeUndefined();
+  });
+
+  test('where commits wait to be approved, says so', async () => {
+    const plan = await planner({ applyOf: () => 'gated' });
+    expect((await plan('main', files(WEB))).changes[0]?.hold).toMatchObject({ reason: 'approval' });
+  });
+
+  test('a window that is closed holds it back until it opens', async () => {
+    const plan = await planner();
+    const policy = 'windows:\n  - {kind: deny, schedule: "* * * * *", duration: 5m}\n';
+    expect((await plan('main', files(WEB, policy))).changes[0]?.hold).toMatchObject({ reason: 'window' });
+  });
+});
+
+describe('a plan of the newest commit', () => {
+  test('shows what waits as what is asked for', async () => {
+    const plan = await planner({ applyOf: () => 'gated' });
+    const [web, next] = [await assembled(WEB), await assembled(WEB.replace('app.js', 'b.js'))];
+    const pending = { reason: 'approval', commit: COMMIT, revision: next.revision, service: next } as const;
+    const waiting = record(web, { pending: { ...pending, since: 0, until: null, detail: 'wait' } });
+    await world.put('web', waiting, state(web));
+    await world.putProject({ applied: 'a'.repeat(40), pending: { commit: COMMIT, since: 0 } });
+    expect(await plan('main', null)).toMatchObject({
+      commit: COMMIT,
+      base: 'a'.repeat(40),
+      changes: [{ service: 'web', change: 'update', hold: { reason: 'approval' } }],
+    });
+  });
+
+  test('is bound to the same as the plan of its files was', async () => {
+    const plan = await planner();
+    const [web, next] = [await assembled(WEB), await assembled(WEB.replace('app.js', 'b.js'))];
+    await world.put('web', record(web), state(web));
+    const ahead = await plan('main', files(WEB.replace('app.js', 'b.js')));
+    await world.put('web', record(next), state(web));
+    await world.putProject({ applied: COMMIT, policies: { before: DEFAULT_POLICY, own: DEFAULT_POLICY } });
+    const committed = await plan('main', null);
+    expect(committed.digest).toBe(ahead.digest);
+    expect(committed.digest).toMatch(/^[0-9a-f]{64}$/);
+    const other = await plan('main', files(WEB.replace('app.js', 'c.js')));
+    expect(other.digest).not.toBe(ahead.digest);
+  });
+
+  test('a file that does not parse keeps its service, whatever it is called by now', async () => {
+    const plan = await planner();
+    const web = { ...service('web'), file: '0.dstack.yml' };
+    await world.put('web', record(web), state(web));
+    const broken = await plan('main', files('type: service\nname: other\nport: eighty\n'));
+    expect(broken).toMatchObject({ deletions: [], changes: [{ service: 'web', change: 'keep' }] });
+  });
+});
