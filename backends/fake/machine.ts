@@ -16,8 +16,20 @@ export interface Behaviour {
   readonly stopsAfterMs: number | null;
   /** Whether a probe succeeds, by how long it has listened. */
   readonly healthy: (listeningMs: number) => boolean;
+  /** Its port closes again and again; null: once open, it stays open. */
+  readonly closes: Flaps | null;
   /** Lines on its standard output, printed when it starts. */
   readonly prints: (request: ProcessRequest) => readonly string[];
+}
+
+/** After every `everyMs`, for `forMs`; counted from when it first listened. */
+export interface Flaps {
+  readonly everyMs: number;
+  readonly forMs: number;
+}
+
+export function isFlapped({ everyMs, forMs }: Flaps, listeningMs: number): boolean {
+  return listeningMs >= everyMs && listeningMs % everyMs < forMs;
 }
 
 export const ORDINARY: Behaviour = {
@@ -27,6 +39,7 @@ export const ORDINARY: Behaviour = {
   exitCode: 1,
   stopsAfterMs: 0,
   healthy: () => true,
+  closes: null,
   prints: () => [],
 };
 
@@ -68,7 +81,7 @@ export function processAt(state: State, now: number): ProcessStatus {
   if (run.stopAt !== null) return { kind: 'stopping' };
   const startedAt = run.at + behaviour.pullMs;
   if (now < startedAt) return { kind: 'pulling', detail: '' };
-  const listening = behaviour.startMs !== null && now >= startedAt + behaviour.startMs;
+  const listening = listens(behaviour, now - startedAt);
   return { kind: 'running', startedAt, listening, endpoint: endpointOf(state), detail: '' };
 }
 
@@ -89,19 +102,34 @@ export function endpointOf({ address, run }: State): Endpoint {
   return { kind: 'tcp', host: address, port: run?.request.spec.port ?? 0 };
 }
 
-/** When something about it changes by itself. */
+/** When something about it changes by itself: all in the past, and the next ones. */
 export function turningPoints(
   { createdAt, readyAt, goneAt, run, behaviour }: State,
   listLagMs: number,
+  now: number,
 ): readonly number[] {
   const machine = [createdAt + listLagMs, readyAt, ...(goneAt === null ? [] : [goneAt])];
   if (run === null) return machine;
   const startedAt = run.at + behaviour.pullMs;
   const end = endingOf(run, behaviour);
-  return [...machine, startedAt, startedAt + (behaviour.startMs ?? 0), ...(end === null ? [] : [end.at])];
+  const ends = end === null ? [] : [end.at];
+  if (behaviour.startMs === null) return [...machine, startedAt, ...ends];
+  const opensAt = startedAt + behaviour.startMs;
+  return [...machine, startedAt, opensAt, ...nextFlap(behaviour.closes, opensAt, now), ...ends];
 }
 
 // Private
+
+function listens({ startMs, closes }: Behaviour, runningMs: number): boolean {
+  if (startMs === null || runningMs < startMs) return false;
+  return closes === null || !isFlapped(closes, runningMs - startMs);
+}
+
+function nextFlap(closes: Flaps | null, opensAt: number, now: number): readonly number[] {
+  if (closes === null) return [];
+  const begun = opensAt + Math.floor(Math.max(0, now - opensAt) / closes.everyMs) * closes.everyMs;
+  return [begun + closes.forMs, begun + closes.everyMs];
+}
 
 interface Ending {
   readonly at: number;

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { SIMULATE_HELP } from '../../reconciler/cli/simulate-help.ts';
 import { FAULTS } from '../../reconciler/simulate/scenario/faults.ts';
 import { scenarioManual } from '../../reconciler/simulate/scenario/manual.ts';
 import { readScenario } from '../../reconciler/simulate/scenario/read.ts';
@@ -26,8 +27,16 @@ test('every scenario beside it is linked, and the other way round', () => {
   expect(linked.toSorted()).toEqual(readdirSync(join(DOCS, 'simulate')).toSorted());
 });
 
-test('the example in it can be read, but for the folder that it names', () => {
-  const example = /## A scenario[\s\S]*?```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
+test.each([
+  ['the manual', /## A scenario[\s\S]*?```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? ''],
+  [
+    '--help',
+    [...SIMULATE_HELP.matchAll(/^ {2}(.*)$/gm)]
+      .slice(0, -1)
+      .map(([, line]) => line)
+      .join('\n'),
+  ],
+])('the example of %s can be read, but for the folder that it names', (_, example) => {
   const read = readScenario('/nowhere/example.yml', 'example.yml', example);
   const problems = read.kind === 'problems' ? read.problems : [];
   expect(problems.map(({ message }) => message)).toEqual(['there is no folder `./v2`']);

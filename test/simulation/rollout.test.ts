@@ -32,6 +32,42 @@ describe('a rollout', () => {
     expect(state?.replicas.map(({ name }) => name)).toEqual(['web-4', 'web-5', 'web-6']);
   });
 
+  test('lets the old replica with the highest number go first', async () => {
+    const [one, two] = [web('one', 3), web('two', 3)];
+    const world = await simulate();
+    await running(world, one);
+    await world.commit(two);
+    const left: string[] = [];
+    await world.runUntil('deployment 2 runs', (now) => {
+      for (const { name, phase } of now?.replicas ?? [])
+        if (phase === 'draining' && !left.includes(name)) left.push(name);
+      return isRunning(2)(now);
+    });
+    expect(left).toEqual(['web-3', 'web-2', 'web-1']);
+  });
+
+  test('is gone on with where it was killed: a candidate that was just made is known, also to what supersedes it', async () => {
+    const world = await simulate({ bootMs: 5_000 });
+    await running(world, web('one'));
+    const before = world.crossed.length;
+    await world.commit(web('two'));
+    while (!world.crossed.slice(before).includes('create:before')) await world.run(100);
+    const crossing = world.crossed.indexOf('create:after', before);
+    const again = await simulate({ bootMs: 5_000 });
+    await running(again, web('one'));
+    again.killAt(crossing);
+    await again.commit(web('two'));
+    await again.run(1_000);
+    await again.commit(web('three'));
+    await again.runUntil(
+      'the last commit runs',
+      (now) => now?.status === 'running' && now.good === now.lastDeployment && now.lastDeployment > 1,
+    );
+    const events = await again.store.events({ project: 'main', service: 'web', limit: 1000 });
+    expect(events.filter(({ event }) => event === 'failure' || event === 'orphan-removed')).toEqual([]);
+    expect(await served(again)).toEqual([shapeOf(web('three')), shapeOf(web('three'))]);
+  });
+
   test('that crashes three times is rolled back: the old replicas are never touched', async () => {
     const [one, bad] = [web('one'), web('bad')];
     const world = await simulate({ behaviour: behaving([[bad, { startMs: null, exitsAfterMs: 300 }]]) });

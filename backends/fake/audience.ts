@@ -1,0 +1,70 @@
+// Who watches the fake cloud and who follows logs in it: told by `tick` only.
+import type { Tags } from '../../schemas/actual.ts';
+import type { LogLine, Transport } from '../backend.ts';
+import type { Cloud } from './cloud.ts';
+
+export function createAudience({ there, find, describe, status, lines, version, nextChangeAt }: Cloud) {
+  const watchers = new Set<(tags: Tags) => void>();
+  const followers = new Set<() => void>();
+  let seen = new Map<string, { readonly tags: Tags; readonly summary: string }>();
+  let looked = { version: -1, next: null as number | null };
+
+  const nextTick = (signal?: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      if (signal?.aborted) return resolve();
+      const done = () => {
+        followers.delete(done);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      followers.add(done);
+      signal?.addEventListener('abort', done);
+    });
+  const look = () => {
+    const entries = there().map((state) => {
+      const summary = JSON.stringify([describe(state).status, status(state.id)]);
+      return [state.id, { tags: state.tags, summary }] as const;
+    });
+    return new Map(entries);
+  };
+  /** Whether anything was done, or came due, since the last look. */
+  const hasMoved = (): boolean => {
+    const next = nextChangeAt();
+    const moved = looked.version !== version() || looked.next !== next;
+    looked = { version: version(), next };
+    return moved;
+  };
+
+  return {
+    watch(changed: (tags: Tags) => void): () => void {
+      watchers.add(changed);
+      return () => watchers.delete(changed);
+    },
+    async *follow(
+      id: string,
+      { tail, follow, signal }: Parameters<Transport['logs']>[0],
+    ): AsyncGenerator<LogLine> {
+      const first = lines(id);
+      let shown = first.length;
+      yield* first.slice(Math.max(0, shown - tail));
+      while (follow && !signal?.aborted && find(id) !== null) {
+        const all = lines(id);
+        yield* all.slice(shown);
+        shown = all.length;
+        await nextTick(signal);
+      }
+    },
+    tick(): void {
+      for (const wake of [...followers]) wake();
+      if (!hasMoved()) return;
+      const before = seen;
+      seen = look();
+      for (const id of new Set([...before.keys(), ...seen.keys()])) {
+        const tags = (seen.get(id) ?? before.get(id))?.tags;
+        const same = before.get(id)?.summary === seen.get(id)?.summary;
+        if (tags !== undefined && !same) for (const changed of watchers) changed(tags);
+      }
+    },
+    dismiss: () => watchers.clear(),
+  };
+}

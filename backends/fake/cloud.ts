@@ -1,0 +1,229 @@
+// The machines of the fake cloud, without any trouble on the way to them. What there is at any moment is a function of
+// what was done and of `now()`.
+import { createHash } from 'node:crypto';
+import type { Endpoint, Instance, ProcessStatus, Tags } from '../../schemas/actual.ts';
+import { Failure } from '../../schemas/errors.ts';
+import type { Availability, Offer } from '../../schemas/offer.ts';
+import type { CreateRequest, LogLine, ProcessRequest } from '../backend.ts';
+import {
+  type Behaviour,
+  endpointOf,
+  isHealthy,
+  logAt,
+  ORDINARY,
+  processAt,
+  type State,
+  turningPoints,
+} from './machine.ts';
+import { sameOffer } from './market.ts';
+
+/** A machine that was ever made: what a bill would list. */
+export interface Machine {
+  readonly id: string;
+  readonly tags: Tags;
+  readonly offer: Offer;
+  readonly createdAt: number;
+  /** null while it is there. */
+  readonly endedAt: number | null;
+}
+
+export interface CloudOptions {
+  /** Epoch ms; never goes back. */
+  readonly now: () => number;
+  readonly name?: string;
+  /** From `create` to running; a process can be run only then. */
+  readonly bootMs?: number | ((request: CreateRequest) => number);
+  /** From `terminate` until the machine is not found. */
+  readonly endMs?: number;
+  /** How long a new machine is missing in `list`. */
+  readonly listLagMs?: number;
+  /** How many machines of an offer there are; absent: enough. */
+  readonly capacity?: (offer: Offer) => number;
+  /** How many machines there are in all; absent: enough. */
+  readonly total?: number;
+  /** Other people's machines, there from the beginning: they take no capacity. */
+  readonly residents?: readonly CreateRequest[];
+  /** By the tags, thus by shape; absent: it listens after a second. */
+  readonly behaviour?: (tags: Tags) => Partial<Behaviour>;
+  /** First number of the addresses of its machines, so that those of two clouds differ. */
+  readonly network?: number;
+}
+
+export type Cloud = ReturnType<typeof createCloud>;
+
+export function createCloud(options: CloudOptions) {
+  const { now, name = 'fake', listLagMs = 0, network = 10 } = options;
+  const { capacity = () => Number.POSITIVE_INFINITY, total = Number.POSITIVE_INFINITY } = options;
+  const states = new Map<string, State>();
+  const byAddress = new Map<string, State>();
+  const residents = new Set<string>();
+  const past: State[] = [];
+  let made = 0;
+  /** Rises with everything that is done; what only time does is in the turning points. */
+  let version = 0;
+  let turn = { version: -1, at: null as number | null };
+
+  const isThere = ({ goneAt }: State) => goneAt === null || now() < goneAt;
+  const there = (): State[] => {
+    for (const state of states.values()) {
+      if (isThere(state)) continue;
+      states.delete(state.id);
+      byAddress.delete(state.address);
+      past.push(state);
+    }
+    return [...states.values()];
+  };
+  const find = (id: string): State | null => {
+    const state = states.get(id);
+    return state !== undefined && isThere(state) ? state : null;
+  };
+  const must = (id: string): State => {
+    const state = find(id);
+    if (state === null) throw new Failure('not-found', `${name}: there is no instance ${id}`);
+    return state;
+  };
+  const change = (id: string): State => {
+    version += 1;
+    return must(id);
+  };
+  const isSoldOut = (offer: Offer): boolean => {
+    const taken = there().filter(({ id }) => !residents.has(id));
+    return (
+      taken.length >= total || taken.filter((each) => sameOffer(each.offer, offer)).length >= capacity(offer)
+    );
+  };
+  const statusOf = ({ goneAt, readyAt }: State): Instance['status'] =>
+    goneAt !== null ? 'stopping' : now() < readyAt ? 'provisioning' : 'running';
+  const describe = (state: State): Instance => {
+    const { id, tags, createdAt } = state;
+    const { region, instance, price } = state.offer;
+    const status = statusOf(state);
+    return { id, backend: name, region, instance, status, tags, pricePerHour: price, createdAt };
+  };
+  const build = (id: string, request: CreateRequest): State => {
+    const { tags, offer } = request;
+    const { bootMs = 0 } = options;
+    return {
+      id,
+      tags,
+      offer,
+      behaviour: { ...ORDINARY, ...options.behaviour?.(tags) },
+      createdAt: now(),
+      readyAt: now() + (typeof bootMs === 'number' ? bootMs : bootMs(request)),
+      goneAt: null,
+      address: addressOf(network, made++),
+      run: null,
+    };
+  };
+  const at = (endpoint: Endpoint): State | null => {
+    const state = endpoint.kind === 'tcp' ? byAddress.get(endpoint.host) : undefined;
+    return state !== undefined && isThere(state) ? state : null;
+  };
+
+  for (const request of options.residents ?? []) {
+    const state: State = { ...build(idOf(request.tags), request), readyAt: now() };
+    residents.add(state.id);
+    states.set(state.id, state);
+  }
+
+  return {
+    name,
+    there,
+    find,
+    describe,
+    version: () => version,
+    describeIfThere(id: string): Instance | null {
+      const state = find(id);
+      return state === null ? null : describe(state);
+    },
+    availability: (offer: Offer): Availability => (isSoldOut(offer) ? 'not-available' : offer.availability),
+    make(request: CreateRequest): State {
+      const { tags, offer } = request;
+      const present = find(idOf(tags));
+      if (present !== null) return present;
+      if (isSoldOut(offer))
+        throw new Failure('no-capacity', `${name}: no ${offer.instance} in ${offer.region} is left`);
+      there();
+      const state = build(idOf(tags), request);
+      states.set(state.id, state);
+      byAddress.set(state.address, state);
+      version += 1;
+      return state;
+    },
+    listed: (owner: string): readonly Instance[] =>
+      there()
+        .filter(({ tags, createdAt }) => tags.owner === owner && now() >= createdAt + listLagMs)
+        .map(describe),
+    end(id: string, ms: number): void {
+      const state = change(id);
+      state.goneAt = Math.min(state.goneAt ?? Number.POSITIVE_INFINITY, now() + ms);
+    },
+    start(id: string, request: ProcessRequest): void {
+      const state = change(id);
+      if (state.run !== null) return;
+      if (now() < state.readyAt) throw new Failure('transient', `${name}: ${id} does not answer yet`);
+      state.run = { request, at: now(), stopAt: null, crash: null };
+    },
+    status(id: string): ProcessStatus {
+      const state = find(id);
+      return state === null ? { kind: 'absent' } : processAt(state, now());
+    },
+    stop(id: string): void {
+      const run = find(id)?.run ?? null;
+      if (run === null) return;
+      version += 1;
+      run.stopAt ??= now();
+    },
+    retag(id: string, tags: Partial<Tags>): void {
+      const state = change(id);
+      states.set(id, { ...state, tags: { ...state.tags, ...tags } });
+    },
+    crash(id: string, code: number | null): void {
+      const { run } = change(id);
+      if (run !== null) run.crash ??= { at: now(), code };
+    },
+    endpoint(id: string): Endpoint | null {
+      const state = find(id);
+      return state?.run ? endpointOf(state) : null;
+    },
+    lines(id: string): readonly LogLine[] {
+      const state = find(id);
+      return state === null ? [] : logAt(state, now());
+    },
+    healthy(endpoint: Endpoint): boolean {
+      const state = at(endpoint);
+      return state !== null && isHealthy(state, now());
+    },
+    processAt(endpoint: Endpoint): ProcessStatus {
+      const state = at(endpoint);
+      return state === null ? { kind: 'absent' } : processAt(state, now());
+    },
+    machines: (): readonly Machine[] =>
+      [...past, ...states.values()].map((state) => {
+        const { id, tags, offer, createdAt, goneAt } = state;
+        return { id, tags, offer, createdAt, endedAt: isThere(state) ? null : goneAt };
+      }),
+    nextChangeAt(): number | null {
+      const isFresh = turn.version === version && (turn.at === null || turn.at > now());
+      if (isFresh) return turn.at;
+      const points = there().flatMap((state) => turningPoints(state, listLagMs, now()));
+      const next = points
+        .filter((point) => point > now())
+        .reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+      turn = { version, at: Number.isFinite(next) ? next : null };
+      return turn.at;
+    },
+  };
+}
+
+// Private
+
+function addressOf(network: number, number: number): string {
+  return `${network}.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
+}
+
+/** Equal requests have equal ids: what makes `create` safe to repeat. */
+function idOf({ owner, project, replica, attempt }: Tags): string {
+  const hash = createHash('sha256').update(JSON.stringify([owner, project, replica, attempt]));
+  return `${replica}-${hash.digest('hex').slice(0, 8)}`;
+}

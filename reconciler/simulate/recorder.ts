@@ -1,0 +1,100 @@
+// What a run looked like from outside, kept as it happens: how each replica went, and the least and the most there were.
+import type { Machine } from '../../backends/fake/cloud.ts';
+import type { Replica, ReplicaPhase, ServiceState } from '../../schemas/rollout.ts';
+import { wantedTotal } from '../plan/status.ts';
+import { OWNER } from './daemon.ts';
+
+/** `lost`: the record has it as serving, but nothing answers there. */
+export type LanePhase = ReplicaPhase | 'lost';
+
+/** A stretch of a replica's life. Times in ms from the beginning. */
+export interface Stretch {
+  readonly phase: LanePhase;
+  readonly from: number;
+  to: number;
+}
+
+export interface Lane {
+  readonly service: string;
+  readonly replica: string;
+  readonly number: number;
+  /** The deployment it was made for. */
+  readonly deployment: number;
+  readonly stretches: readonly Stretch[];
+}
+
+export interface Extremes {
+  /** Ready at the same time, since the service first was complete; null: it never was. */
+  readonly minReady: number | null;
+  /** Live instances at the same time. */
+  readonly maxLive: number;
+  readonly live: number;
+}
+
+export interface Recorder {
+  /** At a moment, `atMs` from the beginning. */
+  look(atMs: number, states: ReadonlyMap<string, ServiceState>, machines: readonly Machine[]): void;
+  lanes(): readonly Lane[];
+  of(service: string): Extremes;
+  /** Over all services. */
+  maxLive(): number;
+  services(): readonly string[];
+}
+
+export function createRecorder(isServing: (replica: Replica) => boolean): Recorder {
+  const lanes = new Map<string, Lane & { stretches: Stretch[] }>();
+  const extremes = new Map<string, { minReady: number | null; maxLive: number; live: number }>();
+  let maxLive = 0;
+
+  const extremesOf = (service: string) => {
+    const found = extremes.get(service) ?? { minReady: null, maxLive: 0, live: 0 };
+    extremes.set(service, found);
+    return found;
+  };
+  const draw = (atMs: number, service: string, replica: Replica): void => {
+    const { name, number, deployment } = replica;
+    const key = `${service} ${name}`;
+    const lane = lanes.get(key) ?? { service, replica: name, number, deployment, stretches: [] };
+    lanes.set(key, lane);
+    const phase = SERVING.has(replica.phase) && !isServing(replica) ? 'lost' : replica.phase;
+    const last = lane.stretches.at(-1);
+    if (last?.phase === phase) last.to = atMs;
+    else {
+      if (last) last.to = atMs;
+      lane.stretches.push({ phase, from: atMs, to: atMs });
+    }
+  };
+  const noteReady = (state: ServiceState): void => {
+    const target = state.deployments.find(({ number }) => number === state.target);
+    const own = extremesOf(state.service);
+    if (!target) return;
+    const ready = state.replicas.filter((replica) => replica.phase === 'ready' && isServing(replica)).length;
+    if (own.minReady !== null) own.minReady = Math.min(own.minReady, ready);
+    else if (ready > 0 && ready >= wantedTotal(state, target)) own.minReady = ready;
+  };
+
+  return {
+    look(atMs, states, machines) {
+      for (const state of states.values()) {
+        for (const replica of state.replicas) draw(atMs, state.service, replica);
+        noteReady(state);
+      }
+      const live = machines.filter(({ endedAt, tags }) => endedAt === null && tags.owner === OWNER);
+      maxLive = Math.max(maxLive, live.length);
+      const byService = Map.groupBy(live, ({ tags }) => tags.service);
+      for (const service of new Set([...states.keys(), ...extremes.keys(), ...byService.keys()])) {
+        const own = extremesOf(service);
+        own.live = byService.get(service)?.length ?? 0;
+        own.maxLive = Math.max(own.maxLive, own.live);
+      }
+    },
+    lanes: () => [...lanes.values()],
+    of: extremesOf,
+    maxLive: () => maxLive,
+    services: () => [...extremes.keys()],
+  };
+}
+
+// Private
+
+const SERVING: ReadonlySet<ReplicaPhase> = new Set(['ready', 'unready']);

@@ -1,0 +1,214 @@
+// What must hold at every moment of a simulated world, whatever happens in it. Looks at what is really there, with rules
+// of its own: it shares nothing with the decision but the shape of the record.
+import type { Machine } from '../../backends/fake/cloud.ts';
+import type { Replica, ServiceState } from '../../schemas/rollout.ts';
+import type { RouteTable } from '../../schemas/routes.ts';
+import { OWNER, PROJECT } from './daemon.ts';
+
+export interface Sight {
+  /** Every machine that ever was, of whomever. */
+  readonly machines: () => readonly Machine[];
+  /** Machines that the world took away. */
+  readonly wasTaken: (id: string) => boolean;
+  /** The process of the replica runs, and its port is open. */
+  readonly isServing: (replica: Replica) => boolean;
+  readonly table: () => RouteTable | null;
+  readonly now: () => number;
+  /** A rule was broken. */
+  readonly report: (service: string, text: string) => void;
+}
+
+export interface Rules {
+  /** Between two records of one service. */
+  noteState(key: string, state: ServiceState | null): void;
+  /** At a moment. */
+  look(): void;
+  /** Instances of ours that no record knows, now. */
+  leaked(): readonly Machine[];
+}
+
+/** As long as an instance may go unknown: two looks of the sweeper, and the time to end it. */
+const LEAK_MS = 180_000;
+
+export function createRules(sight: Sight): Rules {
+  const states = new Map<string, ServiceState>();
+  const counts = new Map<string, GroupCount>();
+  const unknownSince = new Map<string, number>();
+  const told = new Set<string>();
+
+  const report = (service: string, text: string): void => {
+    if (told.has(`${service} ${text}`)) return;
+    told.add(`${service} ${text}`);
+    sight.report(service, text);
+  };
+  const leaked = (): Machine[] => {
+    const known = [...states.values()].flatMap(({ service, replicas }) =>
+      replicas.map(({ name, attempt }) => `${service} ${name} ${attempt}`),
+    );
+    const names = new Set(known);
+    return ours(sight.machines()).filter(
+      ({ endedAt, tags }) =>
+        endedAt === null && !names.has(`${tags.service} ${tags.replica} ${tags.attempt}`),
+    );
+  };
+
+  return {
+    leaked,
+    noteState(key, state) {
+      const service = key.slice(PROJECT.length + 1);
+      const before = states.get(key);
+      if (state) states.set(key, state);
+      else states.delete(key);
+      if (!state) return;
+      noteLimits(state, counts);
+      for (const text of strays(state)) report(service, text);
+      if (before) for (const text of sentAway(before, state, sight.isServing)) report(service, text);
+    },
+    look() {
+      const machines = ours(sight.machines());
+      const alive = machines.filter(({ endedAt }) => endedAt === null);
+      for (const [service, text] of strangers(sight.machines())) report(service, text);
+      for (const [service, text] of twins(alive)) report(service, text);
+      for (const [service, text] of doubles(machines, sight.wasTaken)) report(service, text);
+      for (const [service, text] of hurt(states, sight.table())) report(service, text);
+      for (const [service, text] of crowds(alive, counts)) report(service, text);
+      for (const [service, text] of lingering(leaked(), unknownSince, sight.now())) report(service, text);
+    },
+  };
+}
+
+// Private
+
+type Broken = readonly (readonly [service: string, text: string])[];
+
+function ours(machines: readonly Machine[]): Machine[] {
+  return machines.filter(({ tags }) => tags.owner === OWNER);
+}
+
+/** What is not ours is left alone. */
+function strangers(machines: readonly Machine[]): Broken {
+  return machines
+    .filter(({ tags, endedAt }) => tags.owner !== OWNER && endedAt !== null)
+    .map(({ id, tags }) => [tags.service, `${id} was ended, and belongs to ${tags.owner}`] as const);
+}
+
+/** Routed are only ready replicas; while there are none, those that were and still listen. */
+function strays({ replicas, route }: ServiceState): string[] {
+  const isAnyReady = replicas.some(({ phase }) => phase === 'ready');
+  return (route?.replicas ?? []).flatMap(({ name }) => {
+    const replica = replicas.find((each) => each.name === name);
+    if (!replica) return [`${name} is routed, but is not there`];
+    const isFine = replica.phase === 'ready' || (!isAnyReady && replica.phase === 'unready');
+    return isFine ? [] : [`${name} is routed while it is ${replica.phase}`];
+  });
+}
+
+/** By our own hand, no group falls below its count less `unavailable`. What the world took does not count. */
+function sentAway(
+  before: ServiceState,
+  after: ServiceState,
+  isServing: (replica: Replica) => boolean,
+): string[] {
+  const target = after.deployments.find(({ number }) => number === after.target);
+  return (target?.spec.groups ?? []).flatMap((group) => {
+    const mine = after.replicas.filter((replica) => replica.group === group.name);
+    const ready = mine.filter(({ phase }) => phase === 'ready').length;
+    const isOver = after.term?.kind === 'stopped' || after.term?.kind === 'scheduled';
+    const least = isOver ? 0 : group.replicas.min - (target?.spec.policy.unavailable ?? 0);
+    const sent = mine.filter(
+      (replica) => wasReady(before, replica.name) && isLeaving(replica) && isServing(replica),
+    );
+    return sent.length > 0 && ready < least
+      ? [
+          `${ready} of at least ${least} replicas stay ready while ${sent.map(({ name }) => name).join(', ')} is sent away`,
+        ]
+      : [];
+  });
+}
+
+function wasReady({ replicas }: ServiceState, name: string): boolean {
+  return replicas.some((replica) => replica.name === name && replica.phase === 'ready');
+}
+
+function isLeaving({ phase }: Replica): boolean {
+  return phase === 'draining' || phase === 'stopping' || phase === 'terminating';
+}
+
+/** A replica has one machine at most. */
+function twins(alive: readonly Machine[]): Broken {
+  const byReplica = Map.groupBy(alive, ({ tags }) => `${tags.service} ${tags.replica}`);
+  return [...byReplica.values()].flatMap(([first, second]) =>
+    first && second
+      ? [[first.tags.service, `there are two machines for ${first.tags.replica}`] as const]
+      : [],
+  );
+}
+
+/** One attempt makes one machine, ever; unless the world took it before its answer was known. */
+function doubles(machines: readonly Machine[], wasTaken: (id: string) => boolean): Broken {
+  const byId = Map.groupBy(machines, ({ id, tags }) => `${tags.service} ${id}`);
+  return [...byId.values()].flatMap(([first, second]) =>
+    first && second && !wasTaken(first.id)
+      ? [[first.tags.service, `${first.tags.replica} was created twice`] as const]
+      : [],
+  );
+}
+
+/** Nobody is stopped while proxies still send it requests. */
+function hurt(states: ReadonlyMap<string, ServiceState>, table: RouteTable | null): Broken {
+  const routed = new Set(table?.routes.flatMap(({ replicas }) => replicas.map(({ name }) => name)));
+  return [...states.values()].flatMap(({ service, replicas }) =>
+    replicas
+      .filter(({ name, phase }) => phase === 'stopping' && routed.has(name))
+      .map(({ name }) => [service, `${name} is stopped while the proxies still send it requests`] as const),
+  );
+}
+
+/**
+ * No group grows beyond its count (or that of the last good deployment) plus the surge, as any record since the last
+ * look allowed it. A target that shrinks leaves more than it allows for a moment; it must not make any.
+ */
+function crowds(alive: readonly Machine[], counts: Map<string, GroupCount>): Broken {
+  return [...counts.values()].flatMap((group) => {
+    const { service, name, limit, allowed } = group;
+    const now = alive.filter(({ tags }) => tags.service === service && tags.group === name).length;
+    const isCrowd = now > group.live && now > allowed;
+    group.live = now;
+    group.allowed = limit;
+    const text = `group ${name} has ${now} machines; at most ${allowed} are allowed`;
+    return isCrowd ? [[service, text] as const] : [];
+  });
+}
+
+interface GroupCount {
+  readonly service: string;
+  readonly name: string;
+  /** How many the newest record allows, and how many any did since the last look. */
+  limit: number;
+  allowed: number;
+  live: number;
+}
+
+function noteLimits(
+  { service, target, good, deployments }: ServiceState,
+  counts: Map<string, GroupCount>,
+): void {
+  const [wanted, before] = [target, good].map((number) => deployments.find((each) => each.number === number));
+  const surge = Math.max(wanted?.spec.policy.surge ?? 0, before?.spec.policy.surge ?? 0);
+  for (const { name, replicas } of wanted?.spec.groups ?? []) {
+    const former = before?.spec.groups.find((group) => group.name === name)?.replicas.max ?? 0;
+    const limit = Math.max(replicas.max, former) + surge;
+    const count = counts.get(`${service} ${name}`) ?? { service, name, limit, allowed: limit, live: 0 };
+    counts.set(`${service} ${name}`, { ...count, limit, allowed: Math.max(count.allowed, limit) });
+  }
+}
+
+function lingering(unknown: readonly Machine[], since: Map<string, number>, now: number): Broken {
+  const ids = new Set(unknown.map(({ id }) => id));
+  for (const id of since.keys()) if (!ids.has(id)) since.delete(id);
+  return unknown.flatMap(({ id, tags }) => {
+    const from = since.get(id) ?? now;
+    since.set(id, from);
+    return now - from > LEAK_MS ? [[tags.service, `${id} is paid for, but no record knows it`] as const] : [];
+  });
+}

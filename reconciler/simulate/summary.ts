@@ -1,0 +1,141 @@
+// The last line of a run: how it ended, and what must hold for all of it.
+import type { Machine } from '../../backends/fake/cloud.ts';
+import type { DesiredRecord } from '../../schemas/desired.ts';
+import type { ServiceState, ServiceStatus } from '../../schemas/rollout.ts';
+import { statusOf } from '../plan/explain.ts';
+import type { KeyRecord } from '../store/store.ts';
+import { OWNER } from './daemon.ts';
+import type { Extremes, Recorder } from './recorder.ts';
+import { seconds } from './story.ts';
+import type { RequestCounts } from './traffic.ts';
+
+export interface ServiceSummary {
+  /** null: nothing was deployed. */
+  readonly deployment: number | null;
+  readonly revision: string | null;
+  readonly ready: number;
+  readonly desired: number;
+  readonly status: ServiceStatus;
+  /** Instances, whatever state they are in. */
+  readonly live: number;
+  /** Since the service first was complete; null: it never was. */
+  readonly minReady: number | null;
+  readonly maxLive: number;
+  readonly requests: RequestCounts;
+  readonly rollout?: { readonly to: number; readonly outcome: string; readonly reason: string };
+  readonly waiting?: readonly {
+    readonly reason: string;
+    readonly subject: string;
+    /** Seconds from the beginning. */
+    readonly since: number;
+    readonly until: number | null;
+    readonly detail: string;
+  }[];
+}
+
+export interface Summary {
+  readonly services: { readonly [name: string]: ServiceSummary };
+  /** Of services that are gone. */
+  readonly removed: readonly string[];
+  /** The least of all services. */
+  readonly minReady: number;
+  /** Of all services together. */
+  readonly maxLive: number;
+  readonly requests: RequestCounts;
+  /** US dollars, of all instances for as long as they were there. */
+  readonly cost: number;
+  /** Instances that no record knows. */
+  readonly leaked: number;
+  /** Rules that were broken. */
+  readonly violations: readonly string[];
+  /** Expectations that were not met. */
+  readonly unmet: readonly string[];
+  /** How often the reconciler died. */
+  readonly crashes: number;
+  readonly seed: number;
+  readonly seconds: number;
+}
+
+export interface Sums extends Pick<Summary, 'leaked' | 'violations' | 'unmet' | 'crashes' | 'seed'> {
+  readonly records: readonly KeyRecord[];
+  readonly recorder: Recorder;
+  readonly requestsOf: (service: string) => RequestCounts;
+  readonly machines: readonly Machine[];
+  /** Epoch ms. */
+  readonly start: number;
+  readonly now: number;
+}
+
+export function summaryOf(sums: Sums): Summary {
+  const { records, recorder, requestsOf, machines, start, now } = sums;
+  const known = records.filter(({ service }) => service !== '');
+  const names = new Set([...known.map(({ service }) => service), ...recorder.services()]);
+  const services = known.map((record) => [record.service, serviceSummary(record, sums)] as const);
+  const least = [...names].flatMap((name) => recorder.of(name).minReady ?? []);
+  const { leaked, violations, unmet, crashes, seed } = sums;
+  return {
+    services: Object.fromEntries(services),
+    removed: [...names].filter((name) => !known.some(({ service }) => service === name)),
+    minReady: least.length === 0 ? 0 : Math.min(...least),
+    maxLive: recorder.maxLive(),
+    requests: totalOf([...names].map(requestsOf)),
+    cost: costOf(machines, now),
+    leaked,
+    violations,
+    unmet,
+    crashes,
+    seed,
+    seconds: seconds(now - start),
+  };
+}
+
+// Private
+
+function serviceSummary(
+  { service, desired, state }: KeyRecord,
+  { recorder, requestsOf, start, now }: Sums,
+): ServiceSummary {
+  const record = desired as DesiredRecord | null;
+  const subject = { name: service, record, state: state as ServiceState | null, url: '', now };
+  const view = statusOf(subject, (ms) => new Date(ms).toISOString());
+  const { deployment, revision, ready, desired: wanted, status, rollout, waiting } = view;
+  const since = (time: string) => seconds(Date.parse(time) - start);
+  const reasons = waiting?.map(({ reason, subject: whose, since: from, until, detail }) => ({
+    reason,
+    subject: whose,
+    since: since(from),
+    until: until === null ? null : since(until),
+    detail,
+  }));
+  const { minReady, maxLive, live }: Extremes = recorder.of(service);
+  return {
+    deployment,
+    revision,
+    ready,
+    desired: wanted,
+    status,
+    live,
+    minReady,
+    maxLive,
+    requests: requestsOf(service),
+    ...(rollout ? { rollout: { to: rollout.to, outcome: rollout.outcome, reason: rollout.reason } } : {}),
+    ...(reasons ? { waiting: reasons } : {}),
+  };
+}
+
+function totalOf(counts: readonly RequestCounts[]): RequestCounts {
+  return counts.reduce((sum, { ok, failed }) => ({ ok: sum.ok + ok, failed: sum.failed + failed }), {
+    ok: 0,
+    failed: 0,
+  });
+}
+
+const HOUR_MS = 3_600_000;
+
+function costOf(machines: readonly Machine[], now: number): number {
+  const ours = machines.filter(({ tags }) => tags.owner === OWNER);
+  const dollars = ours.map(
+    ({ offer, createdAt, endedAt }) => (offer.price * ((endedAt ?? now) - createdAt)) / HOUR_MS,
+  );
+  return Math.round(dollars.reduce((sum, each) => sum + each, 0) * 10_000) / 10_000;
+}

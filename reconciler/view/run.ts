@@ -1,0 +1,137 @@
+// A simulated run in words: the story with its times, how it ended, and whether what must hold did.
+import type { StoryLine } from '../simulate/story.ts';
+import type { ServiceSummary, Summary } from '../simulate/summary.ts';
+import {
+  BLANK,
+  type Block,
+  type Cell,
+  dim,
+  fact,
+  type Line,
+  line,
+  plain,
+  type Row,
+  strong,
+  type Tone,
+  toneOf,
+} from './cells.ts';
+import { clockText } from './timeline.ts';
+
+/** Lines of a story that fit a terminal; `--json` has all. */
+const SHOWN = 40;
+
+/** A long story is told without its small steps first, then cut in the middle: how it ends matters. */
+export function storyBlocks(story: readonly StoryLine[]): Block[] {
+  const told = story.length > SHOWN ? story.filter(({ event }) => !SMALL.has(event)) : story;
+  const tail = Math.floor(SHOWN / 3);
+  const isCut = told.length > SHOWN;
+  const shown = isCut ? [...told.slice(0, SHOWN - tail), ...told.slice(-tail)] : told;
+  const last = story.at(-1)?.t ?? 0;
+  const columns: Columns = {
+    time: clockText(last).length,
+    service: Math.min(16, Math.max(1, ...shown.map(({ service }) => service.length))),
+    event: Math.max(0, ...shown.map(({ event }) => event.length)),
+  };
+  const lines = shown.map((each) => storyLine(each, columns));
+  const left = story.length - shown.length;
+  const more = left > 0 ? [line(0, dim(`… ${left} more (--json has all)`))] : [];
+  return isCut
+    ? [...lines.slice(0, SHOWN - tail), ...more, ...lines.slice(SHOWN - tail)]
+    : [...lines, ...more];
+}
+
+export function summaryBlocks(summary: Summary): Block[] {
+  const { services, removed, requests, cost, crashes, violations, unmet, leaked } = summary;
+  const rows = Object.entries(services).map(([name, service]) => serviceRow(name, service));
+  const gone = removed.length > 0 ? [fact('removed', plain(removed.join(', ')))] : [];
+  const asked = requests.ok + requests.failed;
+  const traffic = asked > 0 ? [fact('requests', plain(`${asked}, `), failedCell(requests.failed))] : [];
+  const deaths = crashes > 0 ? [fact('crashes', plain(`${crashes} of the reconciler`))] : [];
+  return [
+    ...(rows.length > 0 ? [{ kind: 'table', head: HEAD, rows, shrink: [0] } as const] : []),
+    BLANK,
+    ...gone,
+    ...traffic,
+    fact('cost', plain(`$${cost.toFixed(2)}`), dim(`for ${clockText(summary.seconds)}`)),
+    ...deaths,
+    ...verdict(violations, unmet, leaked),
+  ];
+}
+
+// Private
+
+/** Steps on the way, which the picture shows as well. */
+const SMALL: ReadonlySet<string> = new Set([
+  'desired',
+  'published',
+  'replica-created',
+  'replica-draining',
+  'replica-running',
+  'replica-stopped',
+  'status',
+]);
+
+const TONES: readonly (readonly [RegExp, Tone])[] = [
+  [
+    /^(invalid|failure|quarantined|requests-failing|rule-broken|instance-lost|reconciler-crashed)$|-(failed|lost|held)$/,
+    'bad',
+  ],
+  [/^(rollout-done|replica-ready|fixed|requests-fine|reconciler-started|fault-ended)$/, 'good'],
+  [/^(deployment|commit|removed|fault-began|pending|scaled)$|-superseded$|-unready$/, 'warn'],
+];
+
+interface Columns {
+  readonly time: number;
+  readonly service: number;
+  readonly event: number;
+}
+
+function storyLine(
+  { t, service, event, reason = '', replica, deployment }: StoryLine,
+  columns: Columns,
+): Line {
+  const whose = replica && !reason.includes(replica) ? `${replica}: ` : '';
+  const tone = TONES.find(([pattern]) => pattern.test(event))?.[1] ?? 'plain';
+  const subject = service || (deployment === undefined ? '' : String(deployment));
+  const cells = [
+    dim(clockText(t).padStart(columns.time)),
+    strong(subject.padEnd(columns.service)),
+    { text: event.padEnd(columns.event), tone },
+    plain(`${whose}${reason}`),
+  ];
+  return { kind: 'line', indent: 0, hang: columns.time + columns.service + columns.event + 3, cells };
+}
+
+const HEAD = ['SERVICE', 'STATUS', 'READY', 'LEAST', 'DEPLOYMENT', 'INSTANCES', 'FAILED'];
+
+function serviceRow(name: string, service: ServiceSummary): Row {
+  const { status, ready, desired, minReady, deployment, live, maxLive, requests, waiting } = service;
+  const asked = requests.ok + requests.failed;
+  const cells: Cell[] = [
+    strong(name),
+    { text: status, tone: toneOf(status) },
+    plain(`${ready}/${desired}`),
+    plain(minReady === null ? '-' : String(minReady)),
+    plain(deployment === null ? '-' : String(deployment)),
+    plain(`${live}, at most ${maxLive}`),
+    plain(asked === 0 ? '-' : `${requests.failed} of ${asked}`),
+  ];
+  const [reason] = waiting ?? [];
+  return reason ? { cells, note: dim(`waits (${reason.reason}): ${reason.detail}`) } : { cells };
+}
+
+function failedCell(failed: number): Cell {
+  return failed === 0 ? { text: 'none failed', tone: 'good' } : { text: `${failed} failed`, tone: 'bad' };
+}
+
+function verdict(violations: readonly string[], unmet: readonly string[], leaked: number): Block[] {
+  const bad = (label: string, text: string) => fact({ text: label, tone: 'bad' }, plain(text));
+  const lines = [
+    ...violations.map((text) => bad('broken', text)),
+    ...(leaked > 0 ? [bad('leaked', `${leaked} instances`)] : []),
+    ...unmet.map((text) => bad('expected', text)),
+  ];
+  return lines.length > 0
+    ? lines
+    : [fact({ text: 'rules', tone: 'good' }, plain('all held, and nothing leaked'))];
+}

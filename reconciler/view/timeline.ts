@@ -1,0 +1,234 @@
+// A simulated run as a picture: time from left to right, one lane for each replica, and above them what was done to the
+// world.
+import type { Lane, LanePhase, Stretch } from '../simulate/recorder.ts';
+import type { Spell } from '../simulate/weather.ts';
+import { BLANK, type Block, type Cell, type Drawing, dim, plain, strong, type Tone } from './cells.ts';
+
+/** All times in ms from the beginning. */
+export interface Timeline {
+  readonly durationMs: number;
+  readonly commits: readonly { readonly number: number; readonly atMs: number }[];
+  readonly spells: readonly Spell[];
+  readonly deaths: readonly number[];
+  readonly lanes: readonly Lane[];
+}
+
+export function timelineBlocks(timeline: Timeline, width: number): Block[] {
+  const { lanes, spells, deaths, commits } = timeline;
+  const services = [...new Set(lanes.map(({ service }) => service))];
+  const label = Math.min(MOST_LABEL, Math.max(LEAST_LABEL, ...lanes.map((lane) => labelOf(lane).length)));
+  const canvas: Canvas = {
+    label,
+    columns: Math.max(20, Math.min(width, MOST_WIDTH) - label - MARGIN - 1),
+    durationMs: timeline.durationMs,
+  };
+  return [
+    rulerOf(canvas),
+    row(
+      canvas,
+      dim('commits'),
+      marksOf(
+        canvas,
+        commits.map(({ atMs, number }) => [atMs, String(number)]),
+        'strong',
+      ),
+    ),
+    ...spells.filter(({ fromMs }) => fromMs < canvas.durationMs).map((spell) => spellRow(canvas, spell)),
+    ...(deaths.length > 0
+      ? [
+          row(
+            canvas,
+            dim('reconciler'),
+            marksOf(
+              canvas,
+              deaths.map((at) => [at, DEAD]),
+              'bad',
+            ),
+          ),
+        ]
+      : []),
+    ...services.flatMap((service) =>
+      serviceRows(
+        canvas,
+        lanes.filter((lane) => lane.service === service),
+      ),
+    ),
+    BLANK,
+    legend(canvas, lanes),
+  ];
+}
+
+// Private
+
+interface Canvas {
+  /** Columns of the labels, and of the lanes. */
+  readonly label: number;
+  readonly columns: number;
+  readonly durationMs: number;
+}
+
+const MARGIN = 2;
+const LEAST_LABEL = 'reconciler'.length;
+const MOST_LABEL = 20;
+/** Wider pictures show no more, and are harder to follow. */
+const MOST_WIDTH = 120;
+/** More lanes than this are not looked at one by one. */
+const MOST_LANES = 24;
+const DEAD = '×';
+
+const LOOKS: {
+  readonly [phase in LanePhase]: { readonly sign: string; readonly tone: Tone; readonly word: string };
+} = {
+  creating: { sign: '·', tone: 'dim', word: 'creating' },
+  starting: { sign: '░', tone: 'warn', word: 'starting' },
+  probing: { sign: '▒', tone: 'warn', word: 'probing' },
+  ready: { sign: '█', tone: 'good', word: 'ready' },
+  unready: { sign: '▄', tone: 'bad', word: 'not ready' },
+  lost: { sign: '▁', tone: 'bad', word: 'lost' },
+  draining: { sign: '▂', tone: 'plain', word: 'draining' },
+  stopping: { sign: '‥', tone: 'dim', word: 'ending' },
+  terminating: { sign: '‥', tone: 'dim', word: 'ending' },
+};
+
+function labelOf({ replica, deployment }: Lane): string {
+  return `${replica} @${deployment}`;
+}
+
+function row({ label }: Canvas, name: Cell, cells: readonly Cell[]): Drawing {
+  const text = name.text.length > label ? `${name.text.slice(0, label - 1)}…` : name.text.padEnd(label);
+  return { kind: 'drawing', cells: [plain(' '.repeat(MARGIN)), { ...name, text: `${text} ` }, ...cells] };
+}
+
+function columnOf({ columns, durationMs }: Canvas, ms: number): number {
+  return Math.min(columns - 1, Math.max(0, Math.floor((ms / durationMs) * columns)));
+}
+
+function serviceRows(canvas: Canvas, lanes: readonly Lane[]): Block[] {
+  const ordered = lanes.toSorted((a, b) => a.number - b.number);
+  const shown = ordered.slice(0, MOST_LANES);
+  const left = ordered.length - shown.length;
+  return [
+    BLANK,
+    { kind: 'drawing', cells: [strong(lanes[0]?.service ?? '')] },
+    ...shown.map((lane) => row(canvas, nameOf(lane), laneCells(canvas, lane))),
+    ...(left > 0 ? [row(canvas, dim(`and ${left} more`), [])] : []),
+  ];
+}
+
+function nameOf(lane: Lane): Cell {
+  return plain(labelOf(lane));
+}
+
+/** Each column shows what it mostly was; where a replica died by itself, that. */
+function laneCells(canvas: Canvas, { stretches }: Lane): Cell[] {
+  const width = canvas.durationMs / canvas.columns;
+  const deathAt = deathOf(stretches, canvas.durationMs);
+  const dead = deathAt === null ? -1 : columnOf(canvas, deathAt);
+  const cells = Array.from({ length: canvas.columns }, (_, column): Cell => {
+    if (column === dead) return { text: DEAD, tone: 'bad' };
+    const phase = mostly(stretches, column * width, (column + 1) * width);
+    return phase === null ? plain(' ') : { text: LOOKS[phase].sign, tone: LOOKS[phase].tone };
+  });
+  return merged(cells.slice(0, cells.findLastIndex(({ text }) => text !== ' ') + 1));
+}
+
+function mostly(stretches: readonly Stretch[], from: number, to: number): LanePhase | null {
+  let best: LanePhase | null = null;
+  let longest = 0;
+  for (const { phase, from: begin, to: end } of stretches) {
+    const shared = Math.min(to, end) - Math.max(from, begin);
+    if (shared > longest) [best, longest] = [phase, shared];
+  }
+  return best;
+}
+
+const ALIVE: ReadonlySet<LanePhase> = new Set([
+  'creating',
+  'starting',
+  'probing',
+  'ready',
+  'unready',
+  'lost',
+]);
+
+/** When it ended without having been told to; null: it did not. */
+function deathOf(stretches: readonly Stretch[], endMs: number): number | null {
+  const last = stretches.findLastIndex(({ phase }) => ALIVE.has(phase));
+  const [alive, next] = [stretches[last], stretches[last + 1]];
+  if (!alive || alive.to >= endMs) return null;
+  return next === undefined || next.phase === 'terminating' ? alive.to : null;
+}
+
+/** Neighbours of one tone become one cell. */
+function merged(cells: readonly Cell[]): Cell[] {
+  const joined: Cell[] = [];
+  for (const cell of cells) {
+    const last = joined.at(-1);
+    if (last?.tone === cell.tone) joined[joined.length - 1] = { ...last, text: last.text + cell.text };
+    else joined.push(cell);
+  }
+  return joined;
+}
+
+function marksOf(
+  canvas: Canvas,
+  marks: readonly (readonly [atMs: number, text: string])[],
+  tone: Tone,
+): Cell[] {
+  let text = '';
+  for (const [atMs, mark] of marks)
+    text = text.padEnd(columnOf(canvas, atMs)) + (columnOf(canvas, atMs) < text.length ? '' : mark);
+  return [{ text, tone }];
+}
+
+/** `╶─ no-capacity ─╴`, as long as it lasts. */
+function spellRow(canvas: Canvas, { backend, kind, fromMs, toMs }: Spell): Block {
+  const from = columnOf(canvas, fromMs);
+  const length = Math.max(1, columnOf(canvas, Math.min(toMs, canvas.durationMs)) - from);
+  const bar =
+    length <= kind.length + 4 ? '━'.repeat(length) : `━ ${kind} ${'━'.repeat(length - kind.length - 3)}`;
+  const isLabelled = length > kind.length + 4;
+  const room = canvas.columns - from - length;
+  const beside = isLabelled ? '' : room > kind.length ? ` ${kind}` : '';
+  const before = !isLabelled && beside === '' ? `${kind} `.padStart(from) : ' '.repeat(from);
+  return row(canvas, dim(backend), [dim(before), { text: bar, tone: 'warn' }, dim(beside)]);
+}
+
+const STEPS_S = [
+  1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 604_800,
+];
+/** Ticks nearer than this would run into each other. */
+const LEAST_TICK = 9;
+
+function rulerOf(canvas: Canvas): Block {
+  const seconds = canvas.durationMs / 1000;
+  const step = STEPS_S.find((each) => (each / seconds) * canvas.columns >= LEAST_TICK) ?? seconds;
+  const ticks = Array.from({ length: Math.floor(seconds / step) + 1 }, (_, index) => index * step);
+  let text = '';
+  for (const tick of ticks) {
+    const column = columnOf(canvas, tick * 1000);
+    const mark = `╷${clockText(tick)}`;
+    if (column + mark.length <= canvas.columns + 1) text = text.padEnd(column) + mark;
+  }
+  return row(canvas, dim(''), [dim(text)]);
+}
+
+/** `5:00`, `1:05:00`. */
+export function clockText(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const [h, m, s] = [Math.floor(whole / 3_600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (number: number) => String(number).padStart(2, '0');
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** Only of what is to be seen. */
+function legend({ durationMs }: Canvas, lanes: readonly Lane[]): Block {
+  const seen = new Set(lanes.flatMap(({ stretches }) => stretches.map(({ phase }) => LOOKS[phase].word)));
+  const looks = Object.values(LOOKS).filter(
+    ({ word }, index, all) => seen.has(word) && all.findIndex((each) => each.word === word) === index,
+  );
+  const cells = looks.flatMap(({ sign, tone, word }): Cell[] => [{ text: sign, tone }, dim(` ${word}  `)]);
+  const hasDied = lanes.some(({ stretches }) => deathOf(stretches, durationMs) !== null);
+  const died: Cell[] = hasDied ? [{ text: DEAD, tone: 'bad' }, dim(' died')] : [];
+  return { kind: 'drawing', cells: [plain(' '.repeat(MARGIN)), ...cells, ...died] };
+}

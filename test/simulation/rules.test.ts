@@ -1,0 +1,148 @@
+// The rules of the simulated world, each shown a world that breaks it: what never complains proves nothing.
+import { expect, test } from 'vitest';
+import type { Machine } from '../../backends/fake/cloud.ts';
+import { createRules } from '../../reconciler/simulate/rules.ts';
+import type { Replica, ServiceState } from '../../schemas/rollout.ts';
+import type { RouteReplica } from '../../schemas/routes.ts';
+import { group, LOCAL, replica, service, state } from '../plan/samples.ts';
+
+const two = service('web', {}, { groups: [group({ replicas: { min: 2, max: 2 } })] });
+const routed = (...names: readonly string[]): RouteReplica[] =>
+  names.map((name) => ({ name, group: '0', endpoint: { kind: 'tcp', host: name, port: 1 } }));
+const route = (...names: readonly string[]) => ({
+  project: 'main',
+  service: 'web',
+  version: 1,
+  auth: true,
+  stripPrefix: true,
+  model: null,
+  replicas: routed(...names),
+});
+
+function machine(name: string, over: Partial<Machine> = {}, owner = 'me'): Machine {
+  const tags = {
+    owner,
+    project: 'main',
+    service: 'web',
+    group: '0',
+    replica: name,
+    attempt: 1,
+    shape: '',
+    deployment: 1,
+  };
+  return { id: `${name}-id`, tags, offer: LOCAL, createdAt: 0, endedAt: null, ...over };
+}
+
+function world() {
+  const broken: string[] = [];
+  let machines: readonly Machine[] = [];
+  let table: readonly RouteReplica[] = [];
+  let now = 0;
+  const rules = createRules({
+    machines: () => machines,
+    wasTaken: (id) => id.startsWith('taken'),
+    isServing: () => true,
+    table: () => ({
+      store: '',
+      epoch: 1,
+      generation: 1,
+      tokens: [],
+      routes: [{ ...route(), replicas: table }],
+    }),
+    now: () => now,
+    report: (_, text) => broken.push(text),
+  });
+  return {
+    broken,
+    record: (replicas: readonly Replica[], more: Partial<ServiceState> = {}) =>
+      rules.noteState('main/web', state(two, { replicas, ...more })),
+    look(there: readonly Machine[], served: readonly RouteReplica[] = [], ms = 0) {
+      [machines, table, now] = [there, served, now + ms];
+      rules.look();
+    },
+  };
+}
+
+const [first, second] = [replica('web-1'), replica('web-2')];
+
+test('a world in order breaks none', () => {
+  const { record, look, broken } = world();
+  record([first, second], { route: route('web-1', 'web-2') });
+  look([machine('web-1'), machine('web-2'), machine('web-9', {}, 'somebody')], routed('web-1', 'web-2'));
+  expect(broken).toEqual([]);
+});
+
+test('sending away what is needed', () => {
+  const { record, broken } = world();
+  record([first, second]);
+  record([first, replica('web-2', { phase: 'draining' })]);
+  expect(broken).toEqual(['1 of at least 2 replicas stay ready while web-2 is sent away']);
+});
+
+test('routing what is not ready while something is', () => {
+  const { record, broken } = world();
+  record([first, replica('web-2', { phase: 'unready' })], { route: route('web-1', 'web-2', 'web-3') });
+  expect(broken).toEqual(['web-2 is routed while it is unready', 'web-3 is routed, but is not there']);
+});
+
+test('routing what is not ready is fine while nothing is', () => {
+  const { record, broken } = world();
+  record([replica('web-2', { phase: 'unready' })], { route: route('web-2') });
+  expect(broken).toEqual([]);
+});
+
+test('stopping what the proxies still serve', () => {
+  const { record, look, broken } = world();
+  record([first, second, replica('web-3', { phase: 'stopping' })]);
+  look([machine('web-1'), machine('web-2'), machine('web-3')], routed('web-3'));
+  expect(broken).toEqual(['web-3 is stopped while the proxies still send it requests']);
+});
+
+test('two machines for one replica, or the same order carried out twice', () => {
+  const { record, look, broken } = world();
+  record([first, second]);
+  look([
+    machine('web-1'),
+    machine('web-1', { id: 'other' }),
+    machine('web-2', { endedAt: 5 }),
+    machine('web-2'),
+  ]);
+  expect(broken).toContain('there are two machines for web-1');
+  expect(broken).toContain('web-2 was created twice');
+});
+
+test('ordering again what the world took is no second order', () => {
+  const { record, look, broken } = world();
+  record([first, second]);
+  look([
+    machine('web-1', { id: 'taken-1', endedAt: 5 }),
+    machine('web-1', { id: 'taken-1' }),
+    machine('web-2'),
+  ]);
+  expect(broken).toEqual([]);
+});
+
+test('more machines than count and surge', () => {
+  const { record, look, broken } = world();
+  const four = ['web-1', 'web-2', 'web-3', 'web-4'];
+  record(four.map((name) => replica(name)));
+  look(four.map((name) => machine(name)));
+  expect(broken).toEqual(['group 0 has 4 machines; at most 3 are allowed']);
+});
+
+test('paying for what no record knows', () => {
+  const { record, look, broken } = world();
+  record([first, second]);
+  const there = [machine('web-1'), machine('web-2'), machine('web-7')];
+  look(there);
+  look(there, [], 100_000);
+  expect(broken).toEqual([]);
+  look(there, [], 100_000);
+  expect(broken).toEqual(['web-7-id is paid for, but no record knows it']);
+});
+
+test('touching what is not ours', () => {
+  const { look, broken } = world();
+  look([machine('web-1', { endedAt: 5 }, 'somebody')]);
+  expect(broken).toEqual(['web-1-id was ended, and belongs to somebody']);
+});
