@@ -17,6 +17,7 @@ import { readService, readStatus, serviceNames, type UrlOf } from './api/read.ts
 import { type ApiContext, count, flag, limited, projectOf, visible } from './api/request.ts';
 import { eventsOf, jsonLines } from './api/stream.ts';
 import type { Login } from './oidc.ts';
+import type { ReporterHealth } from './report/reporter.ts';
 import type { Store } from './store/store.ts';
 import { findToken, mayUse, SCOPES, type TokenEntry } from './tokens.ts';
 import type { createWebhook } from './webhook.ts';
@@ -48,8 +49,8 @@ export interface ApiDeps extends PlanDeps, ApplyDeps {
   /** null: the server knows its own tokens only. */
   readonly login: Login | null;
   readonly projects: readonly string[];
-  /** Whether the server itself says at GitHub how a commit fares. */
-  readonly setsStatuses: (project: string) => boolean;
+  /** How the server's own statuses at GitHub fare; null: it sets none. */
+  readonly reporting: (project: string) => ReporterHealth | null;
   /** Who sees the page and the metrics. */
   readonly page: 'open' | 'token';
   /** Null when the daemon can do its work, else why it cannot. */
@@ -198,7 +199,7 @@ function capabilities(c: ApiContext, deps: ApiDeps): Response {
     version: VERSION,
     project,
     apply: deps.applyOf(project),
-    github: { statuses: deps.setsStatuses(project) },
+    github: { statuses: deps.reporting(project)?.isReporting ?? false },
     scopes: SCOPES.filter((scope) => mayUse(c.var.token, scope, project)),
   };
   return c.json(able);
@@ -220,7 +221,11 @@ function readiness(c: ApiContext, deps: ApiDeps): Response {
 }
 
 async function metrics(c: ApiContext, deps: ApiDeps): Promise<Response> {
-  const text = metricsText(await statuses(c, deps), VERSION);
+  const reporting = visible(c, deps.projects).flatMap((project) => {
+    const health = deps.reporting(project);
+    return health ? { project, ...health } : [];
+  });
+  const text = metricsText(await statuses(c, deps), reporting, VERSION);
   return c.body(text, 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
 }
 

@@ -25,6 +25,20 @@ const oidcSchema = z.strictObject({
 });
 export type OidcSettings = z.infer<typeof oidcSchema>;
 
+const githubSchema = z.strictObject({
+  repository: z
+    .string()
+    .regex(/^[\w.-]+\/[\w.-]+$/)
+    .optional(),
+  token: z.string().regex(/^(env|file):.+/),
+  api: z.url({ protocol: /^https?$/ }).default('https://api.github.com'),
+  environment: z
+    .string()
+    .regex(/^[^\s\p{C}](?:[^\p{C}]{0,98}[^\s\p{C}])?$/u)
+    .optional(),
+});
+export type GitHubSettings = z.infer<typeof githubSchema>;
+
 const projectSchema = z.strictObject({
   repo: text,
   branch: text.optional(),
@@ -44,6 +58,7 @@ const projectSchema = z.strictObject({
     .optional(),
   local: z.boolean().optional(),
   apply: z.enum(['auto', 'gated']).optional(),
+  github: githubSchema.optional(),
 });
 export type ProjectSettings = z.infer<typeof projectSchema>;
 
@@ -110,16 +125,24 @@ type At = (path: readonly PropertyKey[], message: string, fix: string) => Proble
 
 function wordIssue(issue: z.core.$ZodIssue, at: At): Problem[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => at([...issue.path, key], `unknown key \`${key}\``, suggest(key)));
+    return issue.keys.map((key) =>
+      at([...issue.path, key], `unknown key \`${key}\``, suggest([...issue.path, key])),
+    );
   }
   const name = issue.path.join('.') || 'the file';
   return [at(issue.path, `${name}: ${wordOf(issue)}`, fixOf(issue.path))];
 }
 
 function fixOf(path: readonly PropertyKey[]): string {
-  const fixes = path[0] === 'oidc' && path.length > 1 ? { ...FIXES, ...OIDC_FIXES } : FIXES;
+  const fixes = { ...FIXES, ...fixesOf(path) };
   const key = path.findLast((part) => typeof part === 'string' && part in fixes);
   return fixes[String(key)] ?? 'Correct the value.';
+}
+
+/** Of the section that the path leads into; null: it leads into none. */
+function fixesOf(path: readonly PropertyKey[]): Readonly<Record<string, string>> | null {
+  if (path[0] === 'oidc' && path.length > 1) return OIDC_FIXES;
+  return path[2] === 'github' && path.length > 3 ? GITHUB_FIXES : null;
 }
 
 function wordOf(issue: z.core.$ZodIssue): string {
@@ -133,9 +156,9 @@ function wordOf(issue: z.core.$ZodIssue): string {
   return 'is not a valid value';
 }
 
-function suggest(key: string): string {
-  const keys = [...new Set([...Object.keys(FIXES), ...Object.keys(OIDC_FIXES)])];
-  const known = closest(key, keys);
+function suggest(path: readonly PropertyKey[]): string {
+  const keys = Object.keys(fixesOf(path) ?? FIXES);
+  const known = closest(String(path.at(-1)), keys);
   return known ? `Did you mean \`${known}\`?` : `Remove it. Known keys: ${keys.join(', ')}.`;
 }
 
@@ -155,6 +178,7 @@ const FIXES: { readonly [key: string]: string } = {
   proxies: 'Write a number of proxy processes from 1 to 64.',
   page: 'Write `open` or `token`.',
   apply: 'Write `auto` (a commit is applied as soon as it is read) or `gated` (it waits for its approval).',
+  github: 'Write `{token: env:VARIABLE}`, with `repository: OWNER/NAME` where needed; see docs/apply.md.',
   allow_root: 'Write `true` or `false`.',
   local: 'Write `local: true` or `false` in a project, `local: {slots: 32, price: 0}` for the server.',
   slots: 'Write how many replicas this machine may run, from 1 to 10000.',
@@ -178,6 +202,14 @@ const OIDC_FIXES: { readonly [key: string]: string } = {
     'Write one or more workflows, for example `me/services/.github/workflows/apply.yml@refs/heads/main`.',
   scopes: 'Write a list of read, plan, apply.',
   projects: "Write a list of projects, or `['*']`.",
+};
+
+/** The same for members of `github`. */
+const GITHUB_FIXES: { readonly [key: string]: string } = {
+  repository: 'Write OWNER/NAME.',
+  token: 'Write `env:VARIABLE` or `file:PATH`.',
+  api: 'Write the URL of its API, `https://HOST/api/v3`; without it, it is github.com.',
+  environment: 'Write the name of an environment, at most 100 characters, for example `production`.',
 };
 
 function notYaml(

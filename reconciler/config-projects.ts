@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, posix, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProjectConfig, Repository, Source } from './config.ts';
 import type { ProjectSettings } from './config-file.ts';
+import { githubOf } from './config-github.ts';
 import {
   parseReference,
   type Reference,
@@ -61,6 +62,7 @@ function projectOf(
   const repo = repositoryOf(source, settings.repo, [...at, 'repo'], folder);
   const local = settings.local ?? repo.kind === 'local';
   checkRoot(source, name, local && repo.kind === 'remote', at);
+  const githubToken = secretValue(source, settings.github?.token, [...at, 'github', 'token']);
   return {
     name,
     repo,
@@ -72,6 +74,7 @@ function projectOf(
     gitToken: secretValue(source, settings.git_token, [...at, 'git_token']),
     local,
     apply: source.options.apply ?? settings.apply ?? source.settings.apply ?? 'auto',
+    github: githubOf(source, settings.github, { name, repo, token: githubToken }, [...at, 'github']),
   };
 }
 

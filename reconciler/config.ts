@@ -30,6 +30,20 @@ export interface ProjectConfig {
   /** Whether replicas may run as processes of this machine. */
   readonly local: boolean;
   readonly apply: ApplyMode;
+  /** null: its commits get no statuses from here. */
+  readonly github: GitHubConfig | null;
+}
+
+/** Where commits get statuses and deployments. */
+export interface GitHubConfig {
+  readonly owner: string;
+  readonly name: string;
+  readonly token: string;
+  /** As the config file names it, for messages. */
+  readonly tokenFrom: string;
+  /** Without a slash at its end. */
+  readonly api: string;
+  readonly environment: string;
 }
 
 /** auto: a commit is applied as soon as it is read. gated: it waits until somebody approves it by a plan. */

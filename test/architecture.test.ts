@@ -53,6 +53,17 @@ const RULES: readonly (readonly [rule: string, from: RegExp, allowed: readonly R
     [/^schemas\//, /^reconciler\/store\//, /^node:|^pg$|^@electric-sql\/pglite/],
   ],
   [
+    'the Action imports schemas, itself, how a plan is made without a server, and how it is told',
+    /^action\//,
+    [
+      /^schemas\//,
+      /^action\//,
+      /^reconciler\/(view\/|source\/(content|parse)\.ts$|plan-between\.ts$|wanted\.ts$)/,
+      /^backends\/catalog\//,
+      /^node:|^zod$|^@octokit\/rest$|^esbuild$/,
+    ],
+  ],
+  [
     'git knows no YAML',
     /^reconciler\/source\/(git|git-env|mirror|tree|blobs|mount|remote|location|watch|follow)/,
     [/^schemas\/(errors|json)\.ts$/, /^reconciler\/source\//, /^node:|^simple-git$/],

@@ -1,7 +1,15 @@
-// A few gauges in Prometheus's text format (0.0.4).
+// A few gauges and counters in Prometheus's text format (0.0.4).
 import { type Status, serviceStatusSchema } from '../../schemas/api.ts';
+import type { ReporterHealth } from '../report/reporter.ts';
 
-export function metricsText(statuses: readonly Status[], version: string): string {
+export type ReportingView = ReporterHealth & { readonly project: string };
+
+/** `reporting`: of the projects whose commits get their statuses at GitHub from here. */
+export function metricsText(
+  statuses: readonly Status[],
+  reporting: readonly ReportingView[],
+  version: string,
+): string {
   return [
     gauge('trueup_info', 'The running version.', [[{ version }, 1]]),
     gauge('trueup_services', 'Services by status.', statuses.flatMap(servicesByStatus)),
@@ -12,6 +20,21 @@ export function metricsText(statuses: readonly Status[], version: string): strin
       'What the instances of a service cost.',
       perService(statuses, 'pricePerHour'),
     ),
+    gauge(
+      'trueup_github_reporting',
+      'Whether statuses are set at GitHub; 0: its credential was refused.',
+      reporting.map(({ project, isReporting }) => [{ project }, Number(isReporting)]),
+    ),
+    counter(
+      'trueup_github_statuses_total',
+      'Statuses set at GitHub.',
+      reporting.map(({ project, posts }) => [{ project }, posts]),
+    ),
+    counter(
+      'trueup_github_failures_total',
+      'Times that GitHub did not take one.',
+      reporting.map(({ project, failures }) => [{ project }, failures]),
+    ),
   ].join('');
 }
 
@@ -21,8 +44,16 @@ type Labels = { readonly [name: string]: string };
 type Sample = readonly [Labels, number];
 
 function gauge(name: string, help: string, samples: readonly Sample[]): string {
+  return metric('gauge', name, help, samples);
+}
+
+function counter(name: string, help: string, samples: readonly Sample[]): string {
+  return metric('counter', name, help, samples);
+}
+
+function metric(type: 'gauge' | 'counter', name: string, help: string, samples: readonly Sample[]): string {
   const lines = samples.map(([labels, value]) => `${name}{${labelText(labels)}} ${value}\n`);
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join('')}`;
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
 }
 
 function labelText(labels: Labels): string {

@@ -15,17 +15,21 @@ import { createProber, type Prober } from '../probe.ts';
 import { processRequest } from '../process-request.ts';
 import { createPublisher, type Publisher } from '../publish.ts';
 import { type ReconcileDeps, reconcile } from '../reconcile.ts';
+import type { Reporter } from '../report/reporter.ts';
 import type { Claim, Settlement } from '../store/store.ts';
 import { sweep } from '../sweep.ts';
 import { createSync, requireKey } from '../sync.ts';
 import type { Closing } from './closing.ts';
 import type { Ground } from './ground.ts';
 import { marketOf, type Project, refusalOf } from './projects.ts';
+import { openReporters } from './reports.ts';
 
 export interface Engine {
   readonly loop: Loop;
   readonly fleet: Fleet;
   readonly apiSocket: string;
+  /** Of the projects whose commits get their statuses from here. */
+  readonly reporters: ReadonlyMap<string, Reporter>;
   /** Why work is held up; null when it is not. */
   readonly trouble: () => string | null;
   /** Begins to work, with what is stored as the starting point. */
@@ -92,10 +96,12 @@ export async function createEngine(
   for (const project of projects.values()) {
     passes.set(project.config.name, passOf(ground, project, { fleet, prober, publisher, moving }));
   }
+  const reporters = await openReporters(ground, fleet.url, log, closing);
   return {
     loop,
     fleet,
     apiSocket,
+    reporters,
     trouble: trouble.now,
     async start() {
       // The lock of the data dir says so: whoever held leases for this machine before is dead.
@@ -106,6 +112,7 @@ export async function createEngine(
       closing.add(() => loop.stop());
       loop.start();
       wakeOnEvents(ground, loop, closing);
+      for (const reporter of reporters.values()) reporter.start();
       closing.add(
         every(
           SWEEP_MS,

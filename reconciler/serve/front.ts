@@ -20,7 +20,7 @@ export async function openFront(
   closing: Closing,
 ): Promise<UrlOf> {
   const { store, projects, tokens, login, config, dataDir, own } = ground;
-  const { loop, fleet, apiSocket, trouble } = engine;
+  const { loop, fleet, apiSocket, reporters, trouble } = engine;
   const urlOf: UrlOf = (project, service) => `${fleet.url}/proxy/services/${project}/${service}/`;
   const hooks = webhooks(projects, (name) => loop.wake(name));
   const applyOf = (name: string) => projectNamed(projects, name).config.apply;
@@ -41,7 +41,7 @@ export async function openFront(
     }),
     applyOf,
     patienceMs: PATIENCE_MS,
-    setsStatuses: () => false,
+    reporting: (name) => reporters.get(name)?.health() ?? null,
     webhook: (name) => hooks.get(name) ?? null,
     report: (error) => log(`error: ${error.stack ?? error.message}`),
   });

@@ -52,7 +52,7 @@ export async function startWorld(overrides: Partial<ApiDeps> = {}): Promise<Worl
     login: null,
     applyOf: () => 'gated',
     patienceMs: 200,
-    setsStatuses: () => false,
+    reporting: () => null,
     page: 'open',
     unready: () => null,
     urlOf: (project, name) => `${url}/proxy/services/${project}/${name}/`,

@@ -219,6 +219,69 @@ describe('login by the token of an issuer', () => {
   });
 });
 
+describe('the statuses of commits at GitHub', () => {
+  const ENV = { GITHUB: 'ghp_token', SPACED: 'ghp token' };
+  const githubOf = (repo: string, github: string) => {
+    const text = `projects: {main: {repo: "${repo}", github: ${github}}}`;
+    return configOf(file(text), ENV).projects[0]?.github;
+  };
+
+  test('are set only where they are asked for', () => {
+    expect(configOf({ repo: 'repo' }).projects[0]?.github).toBeNull();
+  });
+
+  test.each([
+    'https://github.com/me/services',
+    'https://github.com/me/services.git',
+    'git@github.com:me/services.git',
+    'ssh://git@github.com/me/services.git',
+  ])('are those of the repository that is watched, %s', (repo) => {
+    expect(githubOf(repo, '{token: env:GITHUB}')).toEqual({
+      owner: 'me',
+      name: 'services',
+      token: 'ghp_token',
+      tokenFrom: 'env:GITHUB',
+      api: 'https://api.github.com',
+      environment: 'main',
+    });
+  });
+
+  test('may be those of another one, at a GitHub of your own, for an environment by another name', () => {
+    const api = 'https://github.example/api/v3';
+    expect(githubOf('https://github.example/me/own', `{token: env:GITHUB, api: "${api}/"}`)).toMatchObject({
+      owner: 'me',
+      name: 'own',
+      api,
+    });
+    const other = githubOf('repo', '{token: env:GITHUB, repository: us/mirror, environment: production}');
+    expect(other).toMatchObject({ owner: 'us', name: 'mirror', environment: 'production' });
+  });
+
+  test.each([
+    ['{}', 'projects.main.github.token', 'Write `env:VARIABLE` or `file:PATH`.'],
+    ['{token: ghp_secret}', 'projects.main.github.token', 'Write `env:VARIABLE` or `file:PATH`.'],
+    ['{token: env:GONE, repository: a/b}', 'projects.main.github.token', 'Set it before the daemon starts.'],
+    ['{token: env:SPACED, repository: a/b}', 'projects.main.github.token', 'Take them out of it.'],
+    ['{token: env:GITHUB}', 'projects.main.github', 'Add `repository: OWNER/NAME`.'],
+    ['{token: env:GITHUB, repository: b}', 'projects.main.github.repository', 'Write OWNER/NAME.'],
+    ['{token: env:GITHUB, repo: a/b}', 'projects.main.github.repo', 'Remove it.'],
+    ['{token: env:GITHUB, repository: a/b, api: "http://git.example"}', 'projects.main.github.api', 'https'],
+    ['{token: env:GITHUB, repository: a/b, api: ftp}', 'projects.main.github.api', 'the URL of its API'],
+    [
+      '{token: env:GITHUB, repository: a/b, environment: ""}',
+      'projects.main.github.environment',
+      'name of an',
+    ],
+    ['yes', 'projects.main.github', 'Write `{token: env:VARIABLE}`'],
+  ])('are refused as %s', (github, path, fix) => {
+    const problems = problemsOf(file(`projects:\n  main:\n    repo: repo\n    github: ${github}\n`), ENV);
+    expect(problems).toMatchObject([
+      { file: 'server.yml', line: 4, path, fix: expect.stringContaining(fix) },
+    ]);
+    expect(JSON.stringify(problems)).not.toMatch(/ghp_token|ghp token/);
+  });
+});
+
 describe('tokens', () => {
   test('are made once per data dir, readable by their owner only', async () => {
     const dataDir = join(folder, 'tokens');

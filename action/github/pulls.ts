@@ -1,0 +1,34 @@
+// Pull requests: where one stands now, and which one a commit came from, however it was merged.
+import type { GitHub, Repo } from './client.ts';
+
+export interface Pull {
+  readonly number: number;
+  /** Its last commit. */
+  readonly head: string;
+}
+
+/** The head that a pull request has now. */
+export async function headOf(github: GitHub, repo: Repo, number: number): Promise<string> {
+  const { data } = await github.rest.pulls.get({ ...repo, pull_number: number });
+  return data.head.sha;
+}
+
+/** null: it was pushed without one. Merge, squash and rebase are all known to GitHub under the commit they made. */
+export async function pullOf(
+  github: GitHub,
+  repo: Repo,
+  commit: string,
+  branch: string | null,
+): Promise<Pull | null> {
+  const all = await github.paginate(github.rest.repos.listPullRequestsAssociatedWithCommit, {
+    ...repo,
+    commit_sha: commit,
+    per_page: 100,
+  });
+  const merged = all.filter(
+    ({ merged_at, base }) => merged_at !== null && (branch === null || base.ref === branch),
+  );
+  const exact = merged.find(({ merge_commit_sha }) => merge_commit_sha === commit);
+  const found = exact ?? merged.toSorted((a, b) => ((a.merged_at ?? '') < (b.merged_at ?? '') ? 1 : -1))[0];
+  return found ? { number: found.number, head: found.head.sha } : null;
+}

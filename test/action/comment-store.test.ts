@@ -1,0 +1,125 @@
+// The one comment of a pull request, among many, of several writers and runs, on a GitHub that has its bad moments.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createGitHub } from '../../action/github/client.ts';
+import { type CommentStore, createCommentStore } from '../../action/github/comment-store.ts';
+import { makeRepo, temporaryFolder } from '../git.ts';
+import { BOT, NAME, OWNER, startGitHub, type TestGitHub, TOKENS } from './github.ts';
+
+const folder = temporaryFolder();
+let github: TestGitHub;
+let number: number;
+
+beforeAll(async () => {
+  github = await startGitHub(makeRepo(folder.dir));
+});
+afterAll(async () => {
+  await github.close();
+  folder.remove();
+});
+beforeEach(async () => {
+  number = await github.open('a'.repeat(40), 'b'.repeat(40));
+  github.calls.length = 0;
+});
+
+/** As a job has it. */
+function store(): CommentStore {
+  const client = createGitHub({ token: TOKENS.job, apiUrl: github.url, pauseMs: 1 });
+  return createCommentStore(client, { owner: OWNER, repo: NAME });
+}
+
+function bodyOf(text: string, at: string, path = ''): string {
+  const marker = { version: 1, project: 'main', path, at, head: 'a'.repeat(40), digest: 'd'.repeat(64) };
+  return `<!-- trueup ${JSON.stringify(marker)} -->\n${text}`;
+}
+
+const [EARLY, LATE] = ['2026-01-05T09:00:00.000Z', '2026-01-05T09:00:01.000Z'];
+
+function write(text: string, at = EARLY, more: { readonly path?: string; readonly isNew?: boolean } = {}) {
+  const { path = '', isNew = false } = more;
+  return store().write({
+    number,
+    marker: { project: 'main', path, at },
+    body: bodyOf(text, at, path),
+    isNew,
+  });
+}
+
+const texts = async () => (await github.comments(number)).map(({ body }) => body.split('\n')[1] ?? body);
+
+describe('a comment', () => {
+  test('is made once, and then kept up to date', async () => {
+    expect((await write('one')).kind).toBe('created');
+    expect((await write('two', LATE)).kind).toBe('updated');
+    expect(await texts()).toEqual(['two']);
+  });
+
+  test('is found behind more than a hundred others', async () => {
+    for (let count = 0; count < 105; count++) await github.comment(number, `No. ${count}`);
+    await write('mine');
+    for (let count = 0; count < 5; count++) await github.comment(number, 'more');
+    expect((await write('mine, again', LATE)).kind).toBe('updated');
+    const pages = github.calls.filter((call) => call.startsWith('GET') && call.includes('/comments'));
+    expect(pages.length).toBeGreaterThanOrEqual(4);
+  });
+
+  test('of an older run never replaces that of a newer one', async () => {
+    await write('newer', LATE);
+    expect(await write('older', EARLY)).toEqual({ kind: 'newer' });
+    expect(await texts()).toEqual(['newer']);
+  });
+
+  test('that says the same is not written again', async () => {
+    await write('one');
+    expect((await write('one')).kind).toBe('same');
+    expect(github.calls.filter((call) => call.startsWith('PATCH'))).toEqual([]);
+  });
+
+  test('of somebody else is never touched, whatever it says it is', async () => {
+    await github.comment(number, bodyOf('forged', LATE));
+    expect((await write('mine')).kind).toBe('created');
+    const found = await github.comments(number);
+    expect(found.map(({ author }) => author)).toEqual(['grace', BOT]);
+    expect(await texts()).toEqual(['forged', 'mine']);
+  });
+
+  test('is one for each watched folder', async () => {
+    await write('one');
+    await write('other', EARLY, { path: 'other' });
+    await write('other, again', LATE, { path: 'other' });
+    expect(await texts()).toEqual(['one', 'other, again']);
+  });
+
+  test('is another one each time, where that is wished for', async () => {
+    await write('one');
+    await write('two', LATE, { isNew: true });
+    expect(await texts()).toEqual(['one', 'two']);
+  });
+
+  test('is made once, though the answer to making it was lost', async () => {
+    github.fail({ call: /^POST .*comments$/, status: 502, isDone: true });
+    expect((await write('one')).kind).toBe('same');
+    expect(await texts()).toEqual(['one']);
+  });
+});
+
+describe('GitHub', () => {
+  test('is asked again after a hiccup, and after as long as a limit says', async () => {
+    github.fail({ call: /^GET .*comments/, status: 500, times: 2 });
+    github.fail({ call: /^POST .*comments$/, status: 403, headers: { 'retry-after': '0' }, times: 2 });
+    expect((await write('one')).kind).toBe('created');
+    expect(await texts()).toEqual(['one']);
+  });
+
+  test('is not asked again when it says no', async () => {
+    github.fail({ call: /^POST .*comments$/, status: 403 });
+    await expect(write('one')).rejects.toMatchObject({ status: 403 });
+    expect(github.calls.filter((call) => call.startsWith('POST') && call.endsWith('comments'))).toHaveLength(
+      1,
+    );
+  });
+
+  test('is not waited for longer than a job should', async () => {
+    github.fail({ call: /^POST .*comments$/, status: 429, headers: { 'retry-after': '3600' } });
+    await expect(write('one')).rejects.toMatchObject({ status: 429 });
+  });
+});

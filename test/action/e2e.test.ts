@@ -1,0 +1,273 @@
+// From a pull request to what runs: the committed bundle as a job, against a real server, a real git server, and GitHub on
+// loopback. What is looked at is what people see: the comment, the deployment, the service.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parseMarker } from '../../action/comment.ts';
+import { planSchema } from '../../schemas/plan.ts';
+import { eventually } from '../e2e/eventually.ts';
+import { smallService } from '../e2e/repo.ts';
+import { BOT, TOKENS } from './github.ts';
+import { pullPayload } from './runner.ts';
+import { type Pull, startWorld, type World } from './world.ts';
+
+vi.setConfig({ testTimeout: 100_000, hookTimeout: 100_000 });
+
+const WEB = 'services/web.dstack.yml';
+const inputs = { path: 'services' };
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld({
+    'services/trueup.yml': 'rollout: {drain: 1s}\n',
+    'staging/trueup.yml': 'rollout: {drain: 1s}\n',
+  });
+});
+afterAll(() => world.close());
+
+describe('from a pull request to what runs', () => {
+  let pull: Pull;
+  let commit: string;
+
+  test('its plan is one comment, a check and outputs', async () => {
+    pull = await world.open({ [WEB]: smallService('web', 'one', 'replicas: 2\n') });
+    const { code, log, outputs, summary } = await world.plan(pull, inputs);
+    expect([code, log]).toEqual([0, expect.stringContaining('Comment created')]);
+    const comment = await onlyComment(pull);
+    expect(comment).toMatchObject({ author: BOT, body: expect.stringContaining('1 to create') });
+    expect(parseMarker(comment.body)).toMatchObject({ project: 'main', path: 'services', head: pull.head });
+    expect(summary).toContain('1 to create');
+    expect(outputs).toMatchObject({ changes: '1', creates: '1', 'cost-steady': '0.5', 'failure-reason': '' });
+    const plan = planSchema.parse(JSON.parse(readFileSync(outputs['plan-json'] ?? '', 'utf8')));
+    expect(plan).toMatchObject({ digest: outputs['plan-digest'], id: expect.any(String) });
+    const checks = await world.github.checks(pull.head);
+    expect(checks).toMatchObject([{ name: 'trueup plan (main)', conclusion: 'success', annotations: [] }]);
+  });
+
+  test('pushed to again, it keeps its comment, and a forged one beside it stays as it is', async () => {
+    const before = await onlyComment(pull);
+    const forged = await world.github.comment(pull.number, before.body);
+    pull = world.push(pull, { [WEB]: smallService('web', 'one', 'replicas: 1\n') });
+    const { log } = await world.plan(pull, inputs);
+    expect(log).toContain('Comment updated');
+    const [comment, other, ...none] = await world.github.comments(pull.number);
+    expect(none).toEqual([]);
+    expect(comment).toMatchObject({ id: before.id, author: BOT, body: expect.stringContaining('$0.25') });
+    expect(parseMarker(comment?.body ?? '')?.head).toBe(pull.head);
+    expect(other).toMatchObject({ id: forged, body: before.body });
+  });
+
+  test('merged, it is rolled out, followed and told of', async () => {
+    commit = world.merge(pull);
+    const { code, log, summary, outputs } = await world.apply(commit, inputs);
+    expect([code, log]).toEqual([
+      0,
+      expect.stringMatching(/::group::Following.*\n(.*\n)*.*rollout-done(.*\n)*::endgroup::/),
+    ]);
+    expect(await answer('web')).toBe('one');
+    const [comment] = await world.github.comments(pull.number);
+    expect(comment?.body).toMatch(/deployed.*all of it/);
+    expect(summary).toMatch(/deployed.*all of it/);
+    expect(outputs).toMatchObject({ creates: '1', 'failure-reason': '' });
+    const [deployment, ...none] = world.github.deployments(commit);
+    expect(none).toEqual([]);
+    expect(deployment).toMatchObject({ environment: 'main' });
+    expect(deployment?.states.at(-1)).toBe('success');
+    expect(world.github.statuses(commit).map(({ context, state }) => [context, state])).toEqual([
+      ['trueup/main', 'pending'],
+      ['trueup/main', 'success'],
+    ]);
+  });
+
+  test('done once more, it says the same and changes nothing', async () => {
+    const { code, log } = await world.apply(commit, inputs);
+    expect([code, log]).toEqual([0, expect.stringContaining('approved already')]);
+    expect(world.github.deployments(commit)).toHaveLength(1);
+    expect(world.github.statuses(commit).at(-1)).toMatchObject({ state: 'success' });
+    expect((await world.daemon().service('web'))?.deployment).toBe(1);
+  });
+});
+
+describe('what goes wrong is told where people look', () => {
+  test('a problem is at its line, and fails the plan', async () => {
+    const pull = await world.open({ [WEB]: `${smallService('web', 'one')}replicaz: 2\n` });
+    const { code, outputs } = await world.plan(pull, inputs);
+    expect([code, outputs['failure-reason']]).toEqual([1, 'problems']);
+    const [check] = await world.github.checks(pull.head);
+    expect(check?.conclusion).toBe('failure');
+    expect(check?.annotations).toMatchObject([{ path: WEB, message: expect.stringContaining('replicaz') }]);
+    expect((await onlyComment(pull)).body).toContain('replicaz');
+  });
+
+  test('a revision that cannot run fails, with its last words, and harms nothing', async () => {
+    const pull = await world.open({ [WEB]: dying('web', 'I cannot go on') });
+    await world.plan(pull, inputs);
+    const commit = world.merge(pull);
+    const { code, log, outputs } = await world.apply(commit, inputs);
+    expect([code, outputs['failure-reason'], log]).toEqual([
+      1,
+      'rollout-failed',
+      expect.stringMatching(/::group::The last lines of web-\d+\nI cannot go on/),
+    ]);
+    const { body } = await onlyComment(pull);
+    expect(body).toMatch(/failed/);
+    expect(body).toContain('I cannot go on');
+    expect(world.github.deployments(commit)[0]?.states.at(-1)).toBe('failure');
+    expect(world.github.statuses(commit).at(-1)).toMatchObject({ state: 'failure' });
+    expect(await answer('web')).toBe('one');
+  });
+
+  test('a plan that no longer holds is refused, and the comment says what differs', async () => {
+    const pull = await world.open({ [WEB]: smallService('web', 'two') });
+    await world.plan(pull, inputs);
+    const other = await world.open({ 'services/other.dstack.yml': smallService('other', 'hello') });
+    await world.plan(other, inputs);
+    expect((await world.apply(world.merge(other), inputs)).code).toBe(0);
+    const commit = world.merge(pull);
+    const { code, outputs, log } = await world.apply(commit, inputs);
+    expect([code, outputs['failure-reason'], log]).toEqual([
+      1,
+      'stale',
+      expect.stringContaining('::error::refused'),
+    ]);
+    const { body } = await onlyComment(pull);
+    expect(body).toMatch(/refused/);
+    expect(body).toMatch(/other/);
+    expect(world.github.deployments(commit)[0]?.states.at(-1)).toBe('failure');
+    expect(await answer('web')).toBe('one');
+    // Planned by hand, as it says.
+    expect(body).toContain('Run the workflow that plans by hand');
+    expect((await world.planByHand(commit, inputs)).code).toBe(0);
+    expect((await world.apply(commit, inputs)).code).toBe(0);
+    expect(await answer('web')).toBe('two');
+  });
+
+  test('a price that rose is refused, and accepted by who tolerates it', async () => {
+    const pull = await world.open({ [WEB]: smallService('web', 'dear') });
+    await world.plan(pull, inputs);
+    await world.restart(0.5);
+    const commit = world.merge(pull);
+    const { code, outputs } = await world.apply(commit, inputs);
+    expect([code, outputs['failure-reason']]).toEqual([1, 'dearer']);
+    expect((await onlyComment(pull)).body).toMatch(/refused.*steady .*0\.50 → .*0\.75/);
+    expect(await answer('web')).toBe('two');
+    const tolerant = await world.apply(commit, { ...inputs, 'price-tolerance': '150%' });
+    expect([tolerant.code, tolerant.log]).toEqual([0, expect.stringContaining('is approved by')]);
+    expect(await answer('web')).toBe('dear');
+    expect((await onlyComment(pull)).body).toMatch(/deployed.*all of it/);
+  });
+
+  test('a commit that nobody has planned is refused, unless the workflow wants it', async () => {
+    const commit = world.commit({ [WEB]: smallService('web', 'direct') });
+    const refused = await world.apply(commit, inputs);
+    expect([refused.code, refused.outputs['failure-reason']]).toEqual([1, 'no-plan']);
+    expect(refused.summary).toContain('without a pull request');
+    expect(await answer('web')).toBe('dear');
+    const wanted = await world.apply(commit, { ...inputs, 'allow-direct': 'true' });
+    expect([wanted.code, wanted.outputs]).toEqual([0, expect.objectContaining({ changes: '1' })]);
+    expect(await answer('web')).toBe('direct');
+  });
+
+  test('a commit that asks for nothing needs no plan', async () => {
+    const commit = world.commit({ 'README.md': 'hello' });
+    const { code, log } = await world.apply(commit, inputs);
+    expect([code, log]).toEqual([0, expect.stringContaining('deployed: all of it')]);
+  });
+});
+
+describe('a job', () => {
+  test('of a fork has an offline plan in its summary, and leaves GitHub alone', async () => {
+    const pull = await world.open({ 'services/forked.dstack.yml': smallService('forked', 'theirs') });
+    const { code, summary, log } = await world.plan(pull, inputs, {
+      payload: pullPayload({ ...pull, base: pull.base }, { isFork: true }),
+      githubToken: TOKENS.fork,
+      env: {},
+    });
+    expect([code, summary]).toEqual([0, expect.stringContaining('1 to create')]);
+    expect(summary).toContain('What runs now is not known');
+    expect(log).toContain('jobs of forks never have one');
+    expect(await world.github.comments(pull.number)).toEqual([]);
+    expect(await world.github.checks(pull.head)).toEqual([]);
+  });
+
+  test('without a checkout reads the files by the API, and plans the same', async () => {
+    const files = { [WEB]: mounting('web', 'page'), 'services/page/index.html': 'hello' };
+    const pull = await world.open(files);
+    const there = await world.plan(pull, inputs);
+    const { outputs, log } = await world.plan(pull, inputs, { workspace: world.dir });
+    expect(log).toContain('There is no checkout');
+    expect(outputs['plan-digest']).toBe(there.outputs['plan-digest']);
+    const other = world.push(pull, { 'services/page/index.html': 'hello again' });
+    expect((await world.plan(other, inputs)).outputs['plan-digest']).not.toBe(outputs['plan-digest']);
+  });
+
+  test('of an older commit leaves the comment to the newer one', async () => {
+    const old = await world.open({ [WEB]: smallService('web', 'old') });
+    const pull = world.push(old, { [WEB]: smallService('web', 'new') });
+    await world.plan(pull, inputs);
+    const before = await onlyComment(pull);
+    const { code, log } = await world.plan(old, inputs);
+    expect([code, log]).toEqual([0, expect.stringContaining('not the newest commit')]);
+    expect(await onlyComment(pull)).toEqual(before);
+  });
+
+  test('that is cancelled says that the rollout goes on, and it does', async () => {
+    const pull = await world.open({ [WEB]: slow('web', 'patient') });
+    await world.plan(pull, inputs);
+    const job = world.startApply(world.merge(pull), inputs);
+    await eventually('it follows', () => job.log().includes('replica-created'));
+    job.child.kill('SIGINT');
+    const { code, log, outputs } = await job.result;
+    expect([code, outputs['failure-reason']]).toEqual([1, 'cancelled']);
+    expect(log).toContain('the server goes on with it');
+    expect((await onlyComment(pull)).body).toContain('the rollout goes on');
+    await eventually('it runs', async () => (await answer('web')) === 'patient');
+  });
+
+  test('follows a server that applies by itself, as soon as its webhook has told it', async () => {
+    const staging = { project: 'staging', path: 'staging' };
+    const pull = await world.open({ 'staging/hello.dstack.yml': smallService('hello', 'hello staging') });
+    await world.plan(pull, staging);
+    await world.plan(pull, inputs);
+    expect(await world.github.comments(pull.number)).toHaveLength(2);
+    const commit = world.merge(pull);
+    await world.github.tellOfPush();
+    const { code, log } = await world.apply(commit, staging);
+    expect([code, log]).toEqual([0, expect.stringContaining('applies commits as it reads them')]);
+    expect(await answer('hello', 'staging')).toBe('hello staging');
+    const [comment] = await world.github.comments(pull.number);
+    expect(comment?.body).toMatch(/deployed.*all of it/);
+    expect(world.github.deployments(commit)).toMatchObject([{ environment: 'staging' }]);
+  });
+});
+
+async function onlyComment({ number }: Pull) {
+  const [comment, ...others] = await world.github.comments(number);
+  expect(others).toEqual([]);
+  if (!comment) throw new Error(`#${number} has no comment`);
+  return comment;
+}
+
+async function answer(service: string, project = 'main'): Promise<string> {
+  const url = `${world.daemon().url}/proxy/services/${project}/${service}/`;
+  return (await fetch(url)).text();
+}
+
+function dying(name: string, words: string): string {
+  return `type: service
+name: ${name}
+commands:
+  - echo ${words}; exit 3
+port: 8000
+auth: false
+`;
+}
+
+/** Takes a while before it listens. */
+function slow(name: string, says: string): string {
+  return smallService(name, says).replace('- exec', '- sleep 2; exec');
+}
+
+function mounting(name: string, path: string): string {
+  return `${smallService(name, 'mounted')}files:\n  - ${path}:/page\n`;
+}

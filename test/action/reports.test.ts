@@ -1,0 +1,111 @@
+// What GitHub is told of a commit besides comments: checks, statuses and deployments, each as often as it changes.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { postCheck } from '../../action/github/checks.ts';
+import { createGitHub, type GitHub, reported } from '../../action/github/client.ts';
+import { openDeployment } from '../../action/github/deployments.ts';
+import { headOf, pullOf } from '../../action/github/pulls.ts';
+import { createStatuses } from '../../action/github/statuses.ts';
+import { makeRepo, temporaryFolder } from '../git.ts';
+import { NAME, OWNER, startGitHub, type TestGitHub, TOKENS } from './github.ts';
+
+const folder = temporaryFolder();
+const repo = { owner: OWNER, repo: NAME };
+const url = 'https://github.example/run';
+let github: TestGitHub;
+let client: GitHub;
+let commits = 0;
+let commit: string;
+
+beforeAll(async () => {
+  github = await startGitHub(makeRepo(folder.dir));
+  client = createGitHub({ token: TOKENS.job, apiUrl: github.url, pauseMs: 1 });
+});
+afterAll(async () => {
+  await github.close();
+  folder.remove();
+});
+beforeEach(() => {
+  commit = String(++commits).padStart(40, '0');
+});
+
+describe('a status', () => {
+  const post = (state: 'pending' | 'success', statuses = createStatuses(client, repo)) =>
+    statuses.post({ commit, context: 'trueup/main', state, description: 'x'.repeat(500), url });
+
+  test('is posted when it changes, and only then', async () => {
+    const statuses = createStatuses(client, repo);
+    for (const state of ['pending', 'pending', 'success', 'success'] as const) await post(state, statuses);
+    expect(github.statuses(commit).map(({ state }) => state)).toEqual(['pending', 'success']);
+  });
+
+  test('that another run has posted is not posted again', async () => {
+    await post('pending');
+    await post('pending');
+    expect(github.statuses(commit)).toHaveLength(1);
+  });
+});
+
+describe('a deployment', () => {
+  test('is made once for a commit and environment, and told each change', async () => {
+    const first = await openDeployment(client, repo, { commit, environment: 'main', url });
+    await first.say('in_progress', '');
+    await first.say('in_progress', '');
+    const again = await openDeployment(client, repo, { commit, environment: 'main', url });
+    await again.say('success', 'x'.repeat(500));
+    await openDeployment(client, repo, { commit, environment: 'staging', url });
+    expect(github.deployments(commit)).toMatchObject([
+      { environment: 'main', states: ['in_progress', 'success'] },
+      { environment: 'staging', states: [] },
+    ]);
+  });
+});
+
+describe('a check', () => {
+  test('has every problem at its line, however many', async () => {
+    const problems = Array.from({ length: 120 }, (_, index) => {
+      const rest = { column: 1, path: '', message: `No. ${index}`, fix: '', severity: 'error' as const };
+      return { file: 'web.dstack.yml', line: index + 1, ...rest };
+    });
+    await postCheck(client, repo, {
+      name: 'plan',
+      commit,
+      isGood: false,
+      title: 'no',
+      summary: '',
+      problems,
+      url,
+    });
+    const calls = github.calls.filter((call) => call.includes('/check-runs'));
+    expect(calls.map((call) => call.split(' ')[0])).toEqual(['POST', 'PATCH', 'PATCH']);
+    expect(await github.checks(commit)).toMatchObject([{ name: 'plan', conclusion: 'failure' }]);
+  });
+});
+
+describe('a pull request', () => {
+  test('is found by the commit that merging it made', async () => {
+    const number = await github.open('a'.repeat(40), 'b'.repeat(40));
+    expect(await headOf(client, repo, number)).toBe('a'.repeat(40));
+    expect(await pullOf(client, repo, commit, 'main')).toBeNull();
+    github.merge(number, commit);
+    expect(await pullOf(client, repo, commit, 'main')).toEqual({ number, head: 'a'.repeat(40) });
+    expect(await pullOf(client, repo, commit, 'release')).toBeNull();
+  });
+});
+
+describe('what may not be reported', () => {
+  test('ends nothing, and names the permission', async () => {
+    const lines: string[] = [];
+    const out = { line: (text: string) => void lines.push(text), annotate: () => {} };
+    const reader = createGitHub({ token: TOKENS.fork, apiUrl: github.url });
+    const statuses = createStatuses(reader, repo);
+    const wish = { commit, context: 'trueup/main', state: 'pending', description: '', url } as const;
+    expect(await reported(out, 'the status', 'statuses: write', () => statuses.post(wish))).toBeNull();
+    expect(lines.join()).toContain('permissions: {statuses: write}');
+    expect(github.statuses(commit)).toEqual([]);
+  });
+
+  test('is not done by a token that nobody gave', async () => {
+    const stranger = createGitHub({ token: 'made-up', apiUrl: github.url });
+    await expect(pullOf(stranger, repo, commit, null)).rejects.toMatchObject({ status: 401 });
+  });
+});
