@@ -12,7 +12,8 @@ import { normalService, type Service, service } from './service.ts';
 import { type Fleet, fleet, type Gateway, gateway, type Volume, volume } from './surroundings.ts';
 import { readText } from './values.ts';
 import { fleetWarnings, gatewayWarnings, serviceWarnings, volumeWarnings } from './warnings.ts';
-import { isMapping, parseYaml, placeOf, type Yaml, type YamlDocument } from './yaml.ts';
+import { parseYaml, placeOf, type YamlDocument } from './yaml.ts';
+import { isMapping, type Yaml } from './yaml-value.ts';
 
 export const TYPES = ['service', 'fleet', 'volume', 'gateway', 'task', 'dev-environment', 'preset'] as const;
 
@@ -36,7 +37,7 @@ export interface Configuration {
   readonly name: string | null;
   /** Normal form: every spelling written out, defaults filled in, members without a value left out. */
   readonly configuration: JsonObject | null;
-  /** What was read, where it is a service without mistakes. */
+  /** What was read, where it is a service without mistakes; members without a value left out. */
   readonly service: Service | null;
   readonly findings: readonly Finding[];
   /** Where the value at a path (`probes[0].url`, `env.TOKEN`) is written, or the nearest thing that holds it. */
@@ -48,28 +49,23 @@ export function parseConfiguration(text: string): Configuration {
   const type = typeOf(document);
   const written = isMapping(document.value) ? readText(document.value.name ?? null) : null;
   const name = typeof written === 'string' ? written : null;
-  const locateText = (path: string): Position => {
-    const { line, column } = placeOf(document.place, pathSteps(path, document.value)).place;
-    return { line, column };
-  };
   const unread = {
     type,
     name,
     configuration: null,
     service: null,
     findings: document.findings,
-    locate: locateText,
+    locate: (path: string) => positionIn(document, path),
   };
   if (document.value === undefined) return unread;
   if (document.value === null && document.findings.length === 0) return { ...unread, findings: [EMPTY] };
   const read = readDocument<object>(document, type === null ? withoutType : SCHEMAS[type]);
-  const asService = type === 'service' && read.data !== undefined ? (read.data as Service) : null;
-  const normal = asService === null ? read.data : normalService(asService);
-  const configuration = normal === undefined ? null : pruneObject(normal);
+  const pruned = read.data === undefined ? null : pruneObject(read.data);
+  const asService = type === 'service' ? (pruned as Service | null) : null;
   const remarks = read.data === undefined ? [] : remarksOn(type, read.data);
   return {
     ...unread,
-    configuration,
+    configuration: asService === null ? pruned : (normalService(asService) as object as JsonObject),
     service: asService,
     findings: inOrder([
       ...document.findings,
@@ -77,6 +73,18 @@ export function parseConfiguration(text: string): Configuration {
       ...nameFindings(document, name),
       ...remarks.map((remark) => locate(remark, document.place, 'warning')),
     ]),
+  };
+}
+
+/**
+ * `locate` of a text that is read once more when it is first asked: few files ever are, and the places of all of them
+ * would take more memory than everything else that is known of them.
+ */
+export function locatorOf(text: string): Configuration['locate'] {
+  let document: YamlDocument | null = null;
+  return (path) => {
+    document ??= parseYaml(text);
+    return positionIn(document, path);
   };
 }
 
@@ -100,6 +108,11 @@ const EMPTY: Finding = {
   fix: 'Begin with `type: service`, a `port`, and `commands` or an `image`.',
   severity: 'error',
 };
+
+function positionIn({ place: places, value }: YamlDocument, path: string): Position {
+  const { line, column } = placeOf(places, pathSteps(path, value)).place;
+  return { line, column };
+}
 
 /** `a.b[0]` as steps. A variable is found in either form of `env`. */
 function pathSteps(path: string, root: Yaml | undefined): Path {

@@ -134,6 +134,8 @@ export interface RolloutPolicy {
   readonly startMs: number;
   /** Observed time from listening until every probe has met `ready_after`. */
   readonly readyMs: number;
+  /** How long a deployment whose rollout is done may still fail by replicas that end. Absent or 0: not at all. */
+  readonly bakeMs?: number;
   readonly onFailure: 'rollback' | 'hold';
   readonly quarantineMs: number;
   /** How long a replica may be unready before it is replaced. */
@@ -225,4 +227,6 @@ export interface Pending {
   /** Epoch ms; null: only a commit or a person ends it. */
   readonly until: number | null;
   readonly detail: string;
+  /** Nobody has approved any commit that asks for it, so it belongs to the one that is to be approved now. */
+  readonly unapproved?: true;
 }

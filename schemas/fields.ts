@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { numberText } from './grammar/scalars.ts';
 import { alternatives, closest, shown } from './problems.ts';
 import { type Spelling, written } from './spelling.ts';
-import { isMapping, type Yaml } from './yaml.ts';
+import { isMapping, type Yaml } from './yaml-value.ts';
 
 /** What a reader gives instead of a value. Marked by a symbol, which no document can hold. */
 export interface Wrong {
@@ -16,6 +16,9 @@ export interface Wrong {
 }
 
 const WRONG = Symbol('wrong');
+
+/** How schemas run: where fields are read by hand, the code zod would generate costs more to make than it saves. */
+export const PLAINLY = { jitless: true } as const;
 
 export type Field<T> = z.ZodType<T, unknown>;
 export type Read<T> = (value: Yaml) => T | Wrong;
@@ -71,7 +74,10 @@ export function choose<T>(pick: (value: Yaml) => Field<T> | Wrong, options: Spel
       return undefined as T;
     }
     // Not `safeParse`: what could be read of a value with mistakes is kept, for the rules over the whole.
-    const result = schema._zod.run({ value, issues: [] }, { async: false }) as z.core.ParsePayload<T>;
+    const result = schema._zod.run(
+      { value, issues: [] },
+      { ...PLAINLY, async: false },
+    ) as z.core.ParsePayload<T>;
     context.issues.push(...result.issues);
     return result.value;
   });

@@ -1,9 +1,10 @@
 // From what zod found to what the user reads: the place in the file, the path, a sentence and a fix.
 import type { z } from 'zod';
 import type { Severity } from './errors.ts';
-import { describe, type Field, MISSING } from './fields.ts';
+import { describe, type Field, MISSING, PLAINLY } from './fields.ts';
 import { closest, type Finding, MANY, type Path, pathText, shown } from './problems.ts';
-import { isMapping, type Place, placeOf, type Yaml, type YamlDocument } from './yaml.ts';
+import { type Places, placeOf, type YamlDocument } from './yaml.ts';
+import { isMapping, type Yaml } from './yaml-value.ts';
 
 /** Something to say about a value, before it is known where that value is. */
 export interface Remark {
@@ -17,7 +18,7 @@ export function readDocument<T>(
   document: Pick<YamlDocument, 'value' | 'place'>,
   schema: Field<T>,
 ): { readonly data: T | undefined; readonly findings: readonly Finding[] } {
-  const result = schema.safeParse(document.value);
+  const result = schema.safeParse(document.value, PLAINLY);
   if (result.success) return { data: result.data, findings: [] };
   const issues = result.error.issues.slice(0, MANY);
   const remarks = issues.flatMap((issue) => remarksOf(issue, document.value)).slice(0, MANY);
@@ -27,10 +28,10 @@ export function readDocument<T>(
 /** Finds the place of a remark: the value itself, the key where it is one, else the nearest thing that holds it. */
 export function locate(
   remark: Remark & { readonly atKey?: boolean },
-  root: Place,
+  places: Places,
   severity: Severity,
 ): Finding {
-  const { place, known } = placeOf(root, remark.path);
+  const { place, known } = placeOf(places, remark.path);
   const missing = known.length === remark.path.length - 1 && remark.message.endsWith(MISSING);
   const at = remark.atKey === true || missing ? (place.key ?? place) : place;
   return {

@@ -21,6 +21,11 @@ export function shapeOf(group: Pick<GroupSpec, 'process'>): string {
   return hash(Object.fromEntries(Object.entries(made).filter(([, value]) => !saysNothing(value))), 12);
 }
 
+/** 64 hex digits over what a plan binds: the same for the same change, whenever and by whatever version it is planned. */
+export function planDigest(bound: unknown): string {
+  return hash(bound, 64);
+}
+
 /** What a change of a top-level (or group) field of a service does to its replicas. */
 export function fieldEffect(field: string): FieldEffect {
   return EFFECTS[field] ?? 'replace';

@@ -40,3 +40,21 @@ export interface Market {
   /** Backends that could not be asked, or did not answer in time. */
   readonly failures: readonly { readonly backend: string; readonly message: string }[];
 }
+
+/** What is idle costs nothing more; then the cheapest. Total, for offers of different things. */
+export function compareOffers(a: Offer, b: Offer): number {
+  return (
+    Number(b.availability === 'idle') - Number(a.availability === 'idle') ||
+    a.price - b.price ||
+    compare(a.backend, b.backend) ||
+    compare(a.region, b.region) ||
+    compare(a.instance, b.instance) ||
+    Number(a.spot) - Number(b.spot)
+  );
+}
+
+// Private
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

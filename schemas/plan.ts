@@ -61,7 +61,7 @@ export type Price = z.infer<typeof priceSchema>;
 
 /** One requirement that alone keeps offers out: without it, `rows` more would match. */
 export const exclusionSchema = z.object({
-  /** `gpu.name`, `gpu.memory`, `gpu.count`, `gpu.total_memory`, `gpu.compute_capability`, `gpu.vendor`, `cpu`, `cpu.arch`, `memory`, `disk`, `spot_policy`, `max_price`, `regions`, `availability_zones`, `instance_types`, `backends`, `availability`. */
+  /** `gpu.name`, `gpu.memory`, `gpu.count`, `gpu.total_memory`, `gpu.compute_capability`, `gpu.vendor`, `cpu`, `cpu.arch`, `memory`, `disk`, `spot_policy`, `max_price`, `regions`, `availability_zones`, `instance_types`, `backends`, `availability`, `reservation`, `privileged`, `volumes`. Several that must give way together have ` + ` between. */
   requirement: z.string(),
   rows: z.int(),
   /** In words: what would do ("`max_price` ≥ 2.10", "us-east-1"); '' when nothing simple would. */
@@ -136,6 +136,8 @@ export const changeSchema = z.object({
   price: priceSchema,
   /** What would hold it back; absent: nothing. */
   hold: holdSchema.optional(),
+  /** In words, of a service with `schedule` that changes: when it starts next, and what ends it. */
+  schedule: z.string().optional(),
 });
 export type Change = z.infer<typeof changeSchema>;
 

@@ -8,7 +8,7 @@ import { cron, hasNumericWeekday } from './grammar/cron.ts';
 import { closest } from './problems.ts';
 import { about, named } from './spelling.ts';
 import { bool, choice, duration, integer, number, text, textWhere } from './values.ts';
-import { isMapping } from './yaml.ts';
+import { isMapping } from './yaml-value.ts';
 
 const MOST = Number.MAX_SAFE_INTEGER;
 const nameList = z.array(text);
@@ -48,6 +48,12 @@ const rolloutShape = named(
     deadlines: about(deadlines.nullish(), 'How long the stages of a new replica may take.', {
       start: '20m',
     }),
+    bake: about(
+      duration.nullish(),
+      'How long a deployment is still tried when its rollout is done. If three of its replicas end in that time, each soon after it was ready, the rollout has failed after all. It lasts until one replica of each group has held out for all of it. `0s`: not at all.',
+      '15m',
+      '5m',
+    ),
     on_failure: about(
       choice(['rollback', 'hold']).nullish(),
       'What happens when a rollout fails: the last good deployment is restored, or the candidates stay where they are.',
@@ -72,11 +78,12 @@ const rolloutShape = named(
 export type Rollout = z.output<typeof rolloutShape>;
 
 /** Durations that may be 0; the others would fail every rollout. */
-const MAY_BE_ZERO: readonly string[] = ['drain', 'quarantine_for'];
+const MAY_BE_ZERO: readonly string[] = ['drain', 'bake', 'quarantine_for'];
 
 const rollout: Field<Rollout> = withRules(rolloutShape as Field<Rollout>, (value, say) => {
   const { provision, pull, start, ready } = value.deadlines ?? {};
-  const given = { drain: value.drain, quarantine_for: value.quarantine_for, liveness: value.liveness };
+  const { drain, bake, quarantine_for, liveness } = value;
+  const given = { drain, bake, quarantine_for, liveness };
   for (const [key, seconds] of Object.entries(given)) atLeast(secondsOf(key), [key], seconds, say);
   for (const [key, seconds] of Object.entries({ provision, pull, start, ready }))
     atLeast(1, ['deadlines', key], seconds, say);

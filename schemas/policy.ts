@@ -86,6 +86,7 @@ export function rolloutPolicy(policy: Policy, service: string, hasModel: boolean
     ...(pull && { pullMs: pull * 1000 }),
     startMs: deadline('start') * 1000,
     readyMs: deadline('ready') * 1000,
+    bakeMs: (pick('bake') ?? DEFAULTS.bake) * 1000,
     onFailure: pick('on_failure') ?? 'rollback',
     quarantineMs: (pick('quarantine_for') ?? DEFAULTS.quarantine) * 1000,
     livenessMs: (pick('liveness') ?? DEFAULTS.liveness) * 1000,
@@ -109,6 +110,7 @@ const DEFAULTS = {
   modelDrain: 300,
   start: 600,
   ready: 600,
+  bake: 300,
   quarantine: 86_400,
   liveness: 300,
 } as const;

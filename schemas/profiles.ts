@@ -32,7 +32,8 @@ import {
   sized,
   text,
 } from './values.ts';
-import { isMapping, parseYaml, type Yaml } from './yaml.ts';
+import { parseYaml } from './yaml.ts';
+import { isMapping, type Yaml } from './yaml-value.ts';
 
 export const BACKENDS = [
   'amddevcloud',

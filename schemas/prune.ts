@@ -1,4 +1,5 @@
-// What a schema read, as plain JSON: members without a value left out.
+// What a schema read, as plain JSON: members without a value left out. Filled in place, as it runs over all that is ever
+// read; `__proto__` is no key of what a schema read.
 import type { Json, JsonObject } from './json.ts';
 
 /** Null, undefined and missing members mean the same to the configuration language. */
@@ -9,14 +10,20 @@ export function prune(value: unknown): Json {
 }
 
 export function pruneObject(value: object): JsonObject {
-  const members = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
-  return Object.fromEntries(members.map(([key, member]) => [key, prune(member)]));
+  const pruned: { [key: string]: Json } = {};
+  for (const [key, member] of Object.entries(value)) {
+    if (member !== null && member !== undefined) pruned[key] = prune(member);
+  }
+  return pruned;
 }
 
 /** A value as JSON text would carry it: only what is undefined is left out, null stays. */
 export function plain(value: object): JsonObject {
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(members.map(([key, member]) => [key, plainValue(member)]));
+  const copy: { [key: string]: Json } = {};
+  for (const [key, member] of Object.entries(value)) {
+    if (member !== undefined) copy[key] = plainValue(member);
+  }
+  return copy;
 }
 
 // Private

@@ -141,8 +141,9 @@ function numbered(volume: JsonObject): JsonObject {
 }
 
 function placementOf(group: SingleGroup, sparse: Sparse): Placement {
+  const { image, docker } = { image: group.image ?? sparse.image, docker: group.docker ?? sparse.docker };
   return {
-    requirement: requirementOf(group.resources),
+    requirement: requirementOf(group.resources, image === undefined && !docker),
     backends: sparse.backends ?? null,
     regions: sparse.regions ?? null,
     availabilityZones: sparse.availability_zones ?? null,
@@ -154,24 +155,45 @@ function placementOf(group: SingleGroup, sparse: Sparse): Placement {
   };
 }
 
-function requirementOf(resources: SparseResources | undefined): Requirement {
+function requirementOf(resources: SparseResources | undefined, inDefaultImage: boolean): Requirement {
   const { cpu, memory, disk, gpu } = resources ?? {};
   return {
     cpu: cpu ? { arch: cpu.arch ?? null, count: rangeOf(cpu.count ?? '2..') } : null,
     memoryGib: memory === undefined ? null : rangeOf(memory),
     // `disk: null` asks for none.
     diskGib: disk === undefined ? null : disk === null ? { min: 0, max: null } : rangeOf(disk),
-    gpu: gpu
-      ? {
-          vendor: gpu.vendor ?? null,
-          names: gpu.name ?? [],
-          count: rangeOf(gpu.count),
-          memoryGib: gpu.memory === undefined ? null : rangeOf(gpu.memory),
-          totalMemoryGib: gpu.total_memory === undefined ? null : rangeOf(gpu.total_memory),
-          computeCapability: gpu.compute_capability ?? null,
-        }
-      : null,
+    gpu: gpu ? gpuOf(gpu, inDefaultImage) : null,
   };
+}
+
+type GpuRequirement = NonNullable<Requirement['gpu']>;
+
+function gpuOf(gpu: NonNullable<SparseResources['gpu']>, inDefaultImage: boolean): GpuRequirement {
+  const rest: Omit<GpuRequirement, 'count'> = {
+    vendor: gpu.vendor ?? null,
+    names: gpu.name ?? [],
+    memoryGib: gpu.memory === undefined ? null : rangeOf(gpu.memory),
+    totalMemoryGib: gpu.total_memory === undefined ? null : rangeOf(gpu.total_memory),
+    computeCapability: gpu.compute_capability ?? null,
+  };
+  const count = rangeOf(gpu.count);
+  const isOpen = typeof gpu.count === 'string' && gpu.count.startsWith('..');
+  return { ...rest, count: isOpen && (inDefaultImage || needsGpu(rest)) ? { ...count, min: 1 } : count };
+}
+
+/**
+ * `0..4` says that none will do, whatever else is asked of GPUs; `..4` does not: a machine without any has no vendor, no
+ * name and no memory. The default image asks for a vendor.
+ */
+function needsGpu({
+  vendor,
+  names,
+  memoryGib,
+  totalMemoryGib,
+  computeCapability,
+}: Omit<GpuRequirement, 'count'>) {
+  const least = Math.max(memoryGib?.min ?? 0, totalMemoryGib?.min ?? 0);
+  return vendor !== null || names.length > 0 || least > 0 || computeCapability !== null;
 }
 
 function rangeOf(spelled: number | string): Range {

@@ -6,7 +6,7 @@ import { alternatives, shown } from './problems.ts';
 import { about, named, type Spelling } from './spelling.ts';
 import { meantSize, parseSize } from './units.ts';
 import { integer, readNumber, TEXT, text } from './values.ts';
-import { isMapping, type Yaml } from './yaml.ts';
+import { isMapping, type Yaml } from './yaml-value.ts';
 
 /** Both ends included; an end that is not there is open. A bare value is exact: `8` is 8..8. */
 export interface Bounds {

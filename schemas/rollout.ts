@@ -131,6 +131,8 @@ export type RetryEvent = 'no-capacity' | 'interruption' | 'error';
 export interface Incident {
   readonly event: RetryEvent;
   readonly since: number;
+  /** `retry` has given up, and that was said. */
+  readonly isOver: boolean;
 }
 
 /** How many replicas a group has at the moment, of the range that it may have. */
@@ -168,6 +170,11 @@ export interface ServiceState {
   readonly service: string;
   readonly lastDeployment: number;
   readonly lastReplica: number;
+  /**
+   * What its replicas' attempts count from: when this record began (epoch ms). A service that was here before had the same
+   * names, and clouds remember their tokens. Absent: 1.
+   */
+  readonly firstAttempt?: number;
   /** The deployments that are still referred to: by `target`, by `good`, by a replica. Oldest first. */
   readonly deployments: readonly Deployment[];
   /** The deployment the service is being made equal to; null before the first. */

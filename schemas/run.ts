@@ -10,7 +10,7 @@ import { profileShape } from './profiles.ts';
 import { DEFAULT_RESOURCES, resources } from './resources.ts';
 import { about, named } from './spelling.ts';
 import { bool, integer, text, textWhere } from './values.ts';
-import type { Yaml } from './yaml.ts';
+import type { Yaml } from './yaml-value.ts';
 
 export const PYTHON_VERSIONS = ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14'] as const;
 

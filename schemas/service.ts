@@ -33,7 +33,7 @@ import {
   text,
   textWhere,
 } from './values.ts';
-import { isMapping } from './yaml.ts';
+import { isMapping } from './yaml-value.ts';
 
 export const DEFAULT_SCALING = { window: 60, scale_up_delay: 300, scale_down_delay: 600 } as const;
 

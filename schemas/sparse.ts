@@ -6,7 +6,6 @@ import { groupsOf } from './groups.ts';
 import { canonical } from './json.ts';
 import { implicitProbe, PROBE_DEFAULTS, type Probe } from './probes.ts';
 import { RETRY_EVENTS, type Reference, type Retry } from './profiles.ts';
-import { pruneObject } from './prune.ts';
 import type { Bounds, Cpu, Gpu, Resources } from './resources.ts';
 import { DEFAULT_SCALING, type Group, type Model, type Scaling, type Service } from './service.ts';
 
@@ -15,10 +14,11 @@ export type SparseGroup = ReturnType<typeof sparseGroup>;
 export type SparseResources = ReturnType<typeof sparseResources>;
 export type SparseProbe = ReturnType<typeof sparseProbe>;
 
-/** Members that are undefined say nothing. The service's name and type are no part of it. */
-export function sparseOf(parsed: Service) {
-  // Without its nulls: now only `resources` may lack what it would otherwise have by default.
-  const service = pruneObject(parsed) as unknown as Service;
+/**
+ * Of a service without nulls, so that only `resources` may lack what it would otherwise have by default. Members that
+ * are undefined say nothing. The service's name and type are no part of it.
+ */
+export function sparseOf(service: Service) {
   const groups = groupsOf(service);
   return {
     ...sparseProfile(service),
@@ -163,7 +163,8 @@ function sparseProbes({ probes, model }: Service) {
   if (!probes) return undefined;
   const written = probes.map(sparseProbe);
   const unwritten = effectiveProbes({ probes: undefined, model: model ? sparseModel(model) : undefined });
-  return canonical(written) === canonical(unwritten) ? undefined : written;
+  const isUsual = written.length === unwritten.length && canonical(written) === canonical(unwritten);
+  return isUsual ? undefined : written;
 }
 
 function sparseProbe(probe: Probe) {
@@ -233,7 +234,7 @@ function sparseGpu(gpu: Gpu) {
   const spelled = {
     vendor: gpu.vendor ?? undefined,
     name: sorted(gpu.name),
-    count: spell(gpu.count),
+    count: gpu.count.min == null && gpu.count.max ? `..${gpu.count.max}` : spell(gpu.count),
     memory: gpu.memory ? spell(gpu.memory) : undefined,
     total_memory: gpu.total_memory ? spell(gpu.total_memory) : undefined,
     compute_capability: gpu.compute_capability?.join('.'),

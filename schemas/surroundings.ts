@@ -8,7 +8,7 @@ import { BACKENDS, profileShape, tags } from './profiles.ts';
 import { resources, size } from './resources.ts';
 import { about, named } from './spelling.ts';
 import { bool, choice, idleDuration, integer, sized, TEXT, text, textWhere } from './values.ts';
-import { isMapping, type Yaml } from './yaml.ts';
+import { isMapping, type Yaml } from './yaml-value.ts';
 
 // Fleets
 

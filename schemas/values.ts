@@ -4,7 +4,7 @@ import { numberText } from './grammar/scalars.ts';
 import { alternatives, closest, shown } from './problems.ts';
 import type { Spelling } from './spelling.ts';
 import { meantDuration, parseDuration, parseInteger, parseNumber } from './units.ts';
-import type { Yaml } from './yaml.ts';
+import type { Yaml } from './yaml-value.ts';
 
 // How they are spelled
 

@@ -1,25 +1,21 @@
 // YAML text to plain values, with the place of every key and value kept, and nothing that a hostile file could use:
 // bounded size, depth and aliases, no foreign tags, no duplicate keys, no prototypes. Never throws.
 import { type Document, LineCounter } from 'yaml';
-import type { Scalar } from './grammar/scalars.ts';
 import { type Finding, inOrder, type Path, type Position } from './problems.ts';
 import { composeFirst, MAX_WORDS } from './yaml-compose.ts';
 import { type SyntaxMistake, syntaxMistakes } from './yaml-errors.ts';
 import { buildTree } from './yaml-tree.ts';
+import { type Place, positionAt, type Yaml } from './yaml-value.ts';
 
-/** A value of a document: integers are bigint, floats are number, mappings have no prototype. */
-export type Yaml = Scalar | readonly Yaml[] | { readonly [key: string]: Yaml };
-
-/** Where a value is, where its key is, and the same for what it holds. */
-export interface Place extends Position {
-  readonly key: Position | null;
-  readonly members: ReadonlyMap<string | number, Place>;
+export interface Places {
+  readonly root: Place;
+  readonly lines: LineCounter;
 }
 
 export interface YamlDocument {
   /** undefined when the text could not be read at all. */
   readonly value: Yaml | undefined;
-  readonly place: Place;
+  readonly place: Places;
   readonly findings: readonly Finding[];
 }
 
@@ -37,7 +33,8 @@ export function parseYaml(text: string): YamlDocument {
     const mistakes = syntaxFindings(text, composed, lines);
     if (mistakes.length > 0) return failed(mistakes);
     const tree = buildTree(composed.document.contents, lines);
-    return 'refused' in tree ? failed(tree.refused) : tree;
+    if ('refused' in tree) return failed(tree.refused);
+    return { value: tree.built.value, place: { root: tree.built, lines }, findings: tree.findings };
   } catch {
     // Both the library and the tree recurse: the depth of the stack is the only way to get here.
     return failed([fault(START, 'the file is nested too deeply', 'Make it flatter.')]);
@@ -45,26 +42,30 @@ export function parseYaml(text: string): YamlDocument {
 }
 
 /** Where the value at `path` is; where it is missing, the nearest thing that holds it. */
-export function placeOf(root: Place, path: Path): { readonly place: Place; readonly known: Path } {
+export function placeOf(
+  { root, lines }: Places,
+  path: Path,
+): { readonly place: Position & { readonly key: Position | null }; readonly known: Path } {
   let place = root;
-  for (const [depth, step] of path.entries()) {
+  let depth = 0;
+  for (const step of path) {
     const next = place.members.get(step);
-    if (next === undefined) return { place, known: path.slice(0, depth) };
+    if (next === undefined) break;
     place = next;
+    depth += 1;
   }
-  return { place, known: path };
-}
-
-export function isMapping(value: unknown): value is { readonly [key: string]: Yaml } {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date);
+  const key = place.key === null ? null : positionAt(lines, place.key);
+  return { place: { ...positionAt(lines, place.at), key }, known: path.slice(0, depth) };
 }
 
 // Private
 
-const START: Place = { line: 1, column: 1, key: null, members: new Map() };
+const START: Position = { line: 1, column: 1 };
+const NOWHERE: Places = { root: { at: 0, key: null, members: new Map() }, lines: new LineCounter() };
 
 function refuse(text: string): Finding | null {
-  const bytes = new TextEncoder().encode(text).length;
+  // A text takes at most three bytes for each of its units: most need no counting.
+  const bytes = text.length * 3 > MAX_BYTES ? new TextEncoder().encode(text).length : 0;
   if (bytes > MAX_BYTES) {
     const message = `the file has ${bytes} bytes; at most ${MAX_BYTES} are read`;
     return fault(START, message, 'Make it smaller; move large texts to `files`.');
@@ -84,12 +85,7 @@ function syntaxFindings(
   lines: LineCounter,
 ): Finding[] {
   const mistakes = [...syntaxMistakes(document, text), ...(next === null ? [] : [secondDocument(next)])];
-  return inOrder(
-    mistakes.map(({ at, message, fix }) => {
-      const { line, col } = lines.linePos(at);
-      return fault({ line: Math.max(line, 1), column: Math.max(col, 1) }, message, fix);
-    }),
-  );
+  return inOrder(mistakes.map(({ at, message, fix }) => fault(positionAt(lines, at), message, fix)));
 }
 
 function secondDocument(at: number): SyntaxMistake {
@@ -104,7 +100,7 @@ const tooManyWords = fault(
 );
 
 function failed(findings: readonly Finding[]): YamlDocument {
-  return { value: undefined, place: START, findings };
+  return { value: undefined, place: NOWHERE, findings };
 }
 
 function fault({ line, column }: Position, message: string, fix: string): Finding {

@@ -1,6 +1,6 @@
 // Turns a parsed file into what the store keeps: values resolved, masked and sealed, mounts named by their content.
 // Knows no git and no store: everything it needs is passed in.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type {
   DesiredService,
   FileMount,
@@ -64,7 +64,9 @@ export function assemble(file: ParsedFile, options: AssembleOptions): Assembled 
     probes: spec.probes.map((probe, i) => maskProbe(probe, values.probes[i] ?? probe, vault)),
   };
   const configuration = maskConfiguration(sparse, vault);
-  const digest = hash(canonical([file.bytesDigest, sparse, policy, shapes, vault.mask(canonical(values))]));
+  const digest = shortHash(
+    canonical([file.bytesDigest, sparse, policy, shapes, vault.mask(canonical(values))]),
+  );
   return {
     ok: true,
     service: {
@@ -205,6 +207,6 @@ function mapValues(object: JsonObject, map: (value: Json) => Json): JsonObject {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]));
 }
 
-function hash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+function shortHash(text: string): string {
+  return hash('sha256', text).slice(0, 16);
 }

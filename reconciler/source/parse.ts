@@ -1,6 +1,11 @@
 // The files of one commit as what they ask for: each file by itself, then all of them together. Pure.
-import { createHash } from 'node:crypto';
-import { type Configuration, nameRemark, parseConfiguration } from '../../schemas/configuration.ts';
+import { hash } from 'node:crypto';
+import {
+  type Configuration,
+  locatorOf,
+  nameRemark,
+  parseConfiguration,
+} from '../../schemas/configuration.ts';
 import type { ServiceSpec } from '../../schemas/desired.ts';
 import type { Problem } from '../../schemas/errors.ts';
 import type { Remark } from '../../schemas/findings.ts';
@@ -8,8 +13,9 @@ import type { JsonObject } from '../../schemas/json.ts';
 import { DEFAULT_POLICY, type Policy, rolloutPolicy } from '../../schemas/policy.ts';
 import { inOrder, type Position, pathText } from '../../schemas/problems.ts';
 import { type Profiles, withProfile } from '../../schemas/profiles.ts';
-import { plain } from '../../schemas/prune.ts';
+import { plain, pruneObject } from '../../schemas/prune.ts';
 import { resolve } from '../../schemas/resolve.ts';
+import type { Service } from '../../schemas/service.ts';
 import { sparseOf } from '../../schemas/sparse.ts';
 
 export interface ParsedFile {
@@ -65,7 +71,8 @@ export function parseFile(
 ): ParsedFile {
   const read = parseConfiguration(file.text);
   const name = read.name ?? derivedName(file.path, context.root);
-  const resolved = read.service === null ? null : resolveService(read, name ?? '', file.path, context);
+  const at = { name: name ?? '', path: file.path };
+  const resolved = read.service === null ? null : resolveService(read.service, at, context);
   const remarks = [...nameRemarks(read, name), ...(resolved?.outside ?? [])];
   const severity = context.root === null ? 'warning' : 'error';
   const findings = remarks.map((remark) => {
@@ -86,8 +93,8 @@ export function parseFile(
     configuration: read.configuration,
     sparse: ok ? (resolved?.sparse ?? null) : null,
     spec: ok ? (resolved?.spec ?? null) : null,
-    bytesDigest: createHash('sha256').update(file.text).digest('hex'),
-    locate: read.locate,
+    bytesDigest: hash('sha256', file.text),
+    locate: locatorOf(file.text),
   };
 }
 
@@ -120,9 +127,15 @@ export function parseTree(files: readonly ParsedFile[], policy: Policy): ParsedT
 
 // Private
 
-function resolveService(read: Configuration, name: string, path: string, { profiles }: ParseContext) {
-  if (read.service === null) return null;
-  const sparse = sparseOf(withProfile(read.service, profiles));
+function resolveService(
+  service: Service,
+  { name, path }: { readonly name: string; readonly path: string },
+  { profiles }: ParseContext,
+) {
+  // A profile may say null.
+  const whole =
+    profiles === null ? service : (pruneObject(withProfile(service, profiles)) as object as Service);
+  const sparse = sparseOf(whole);
   const folder = path.split('/').slice(0, -1).join('/');
   const policy = rolloutPolicy(DEFAULT_POLICY, name, sparse.model !== undefined);
   return { sparse: plain(sparse), ...resolve(sparse, { name, folder, policy }) };

@@ -1,6 +1,7 @@
 // The configuration files of the newest commit, parsed, kept in memory between commits: a push costs what it changed.
 import type { Problem } from '../../schemas/errors.ts';
 import { DEFAULT_POLICY, type Policy, parsePolicy } from '../../schemas/policy.ts';
+import type { Mention } from '../../schemas/policy-names.ts';
 import { type Profiles, parseProfiles } from '../../schemas/profiles.ts';
 import type { Source } from './git.ts';
 import { isConfigurationPath, type ParsedFile, parseFile } from './parse.ts';
@@ -13,6 +14,8 @@ export interface Snapshot {
   readonly policy: Policy | null;
   /** Of `trueup.yml` and the profiles. */
   readonly problems: readonly Problem[];
+  /** The services that `trueup.yml` names. */
+  readonly mentions: readonly Mention[];
   /** Errors of the profiles: with any, no file can be read for what it means. */
   readonly doubts: readonly Problem[];
   /** Paths written or removed since the snapshot before; null: anything may have changed. */
@@ -27,7 +30,7 @@ export interface SnapshotCache {
   settings: Settings;
 }
 
-interface Settings extends Pick<Snapshot, 'policy' | 'problems' | 'doubts'> {
+interface Settings extends Pick<Snapshot, 'policy' | 'problems' | 'mentions' | 'doubts'> {
   readonly profiles: Profiles | null;
 }
 
@@ -61,8 +64,8 @@ export async function readSnapshot(source: Source, cache: SnapshotCache, commit:
     changes && !touchesSettings
       ? new Set([...changes.written.map(({ path }) => path), ...changes.removed])
       : null;
-  const { policy, problems, doubts } = cache.settings;
-  return { commit, files: cache.parsed, policy, problems, doubts, touched };
+  const { policy, problems, mentions, doubts } = cache.settings;
+  return { commit, files: cache.parsed, policy, problems, mentions, doubts, touched };
 }
 
 // Private
@@ -78,7 +81,7 @@ function forget(cache: SnapshotCache, path: string): void {
 }
 
 function noSettings(): Settings {
-  return { policy: DEFAULT_POLICY, profiles: null, problems: [], doubts: [] };
+  return { policy: DEFAULT_POLICY, profiles: null, problems: [], mentions: [], doubts: [] };
 }
 
 async function readSettings(
@@ -100,6 +103,7 @@ async function readSettings(
     policy: errorsOf(policy.problems).length > 0 ? null : policy.policy,
     profiles: profiles.profiles,
     problems: [...policy.problems, ...profiles.problems],
+    mentions: policy.mentions,
     doubts: errorsOf(profiles.problems),
   };
 }
@@ -128,6 +132,8 @@ async function parseInto(
   }
 }
 
+const decoder = new TextDecoder();
+
 function decode(bytes: Uint8Array | undefined): string {
-  return new TextDecoder().decode(bytes ?? new Uint8Array());
+  return decoder.decode(bytes ?? new Uint8Array());
 }

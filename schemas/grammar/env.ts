@@ -2,7 +2,7 @@
 import { describe, isWrong, reading, type Say } from '../fields.ts';
 import { shown } from '../problems.ts';
 import { readText } from '../values.ts';
-import { isMapping, type Yaml } from '../yaml.ts';
+import { isMapping, type Yaml } from '../yaml-value.ts';
 
 /** A name without value: the server's `secrets` must have it. */
 export interface NoValue {

@@ -15,7 +15,7 @@ import {
 import { shown } from '../problems.ts';
 import { about, named } from '../spelling.ts';
 import { bool, choice, text, textWhere } from '../values.ts';
-import { isMapping, type Yaml } from '../yaml.ts';
+import { isMapping, type Yaml } from '../yaml-value.ts';
 
 export type VolumeMount =
   | { readonly name: string | string[]; readonly path: string }
@@ -30,9 +30,10 @@ const mountPath: Field<string> = textWhere((value) => {
   return `/${parts.join('/')}`;
 });
 
+const volumeNames = z.array(text);
 const volumeName: Field<string | string[]> = choose(
-  (value): Field<string | string[]> => (Array.isArray(value) ? z.array(text) : text),
-  [text, z.array(text)],
+  (value): Field<string | string[]> => (Array.isArray(value) ? volumeNames : text),
+  [text, volumeNames],
 );
 
 const networkVolume = named(
@@ -62,13 +63,14 @@ const instanceVolume = named(
   }),
 );
 
+const shortInstanceVolume: Field<VolumeMount> = shorthand(expandVolume, instanceVolume, []);
+const shortNetworkVolume: Field<VolumeMount> = shorthand(expandVolume, networkVolume, []);
+
 export const volumeMount: Field<VolumeMount> = choose(
   (value): Field<VolumeMount> | Wrong => {
     const expanded = expandVolume(value);
     if (isWrong(expanded)) return expanded;
-    const schema: Field<VolumeMount> =
-      isMapping(expanded) && 'instance_path' in expanded ? instanceVolume : networkVolume;
-    return shorthand(() => expanded, schema, []);
+    return isMapping(expanded) && 'instance_path' in expanded ? shortInstanceVolume : shortNetworkVolume;
   },
   [
     { title: '`name:/path` or `/instance/path:/path`', type: 'string', pattern: '^[^:]+:/[^:]*$' },

@@ -1,7 +1,7 @@
 // Ports: a number, `local:container`, or a mapping. Only the container's side means something to a service.
 import { choose, describe, type Field, object, shorthand, wrong } from '../fields.ts';
 import { INTEGER_TEXT, integer, readInteger } from '../values.ts';
-import { isMapping, type Yaml } from '../yaml.ts';
+import { isMapping, type Yaml } from '../yaml-value.ts';
 
 export interface PortMapping {
   readonly local_port?: number | null | undefined;

@@ -5,25 +5,30 @@
 export type Scalar = null | boolean | bigint | number | string | Date;
 
 interface Rule {
+  /** What such a word may begin with: most words are text, and need no pattern tried. */
+  readonly first: string;
   readonly pattern: RegExp;
   readonly read: (text: string) => Scalar;
 }
 
 // https://yaml.org/type/ (2005), with PyYAML's corrections: an exponent needs a sign, `y` and `n` are words.
 const RULES: readonly Rule[] = [
-  { pattern: /^(?:~|null|Null|NULL|)$/, read: () => null },
-  { pattern: /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/, read: () => true },
-  { pattern: /^(?:no|No|NO|false|False|FALSE|off|Off|OFF)$/, read: () => false },
+  { first: '~nN', pattern: /^(?:~|null|Null|NULL|)$/, read: () => null },
+  { first: 'yYtToO', pattern: /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/, read: () => true },
+  { first: 'nNfFoO', pattern: /^(?:no|No|NO|false|False|FALSE|off|Off|OFF)$/, read: () => false },
   {
+    first: '-+0123456789',
     pattern: /^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][\d_]*|0x[\da-fA-F_]+|[1-9][\d_]*(?::[0-5]?\d)+)$/,
     read: integer,
   },
   {
+    first: '-+.0123456789',
     pattern:
       /^(?:[-+]?\d[\d_]*\.[\d_]*(?:[eE][-+]\d+)?|\.\d[\d_]*(?:[eE][-+]\d+)?|[-+]?\d[\d_]*(?::[0-5]?\d)+\.[\d_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/,
     read: float,
   },
   {
+    first: '0123456789',
     pattern:
       /^\d{4}-(?:\d\d-\d\d|\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?)$/,
     read: (text) => new Date(text.slice(0, 10)),
@@ -33,7 +38,8 @@ const RULES: readonly Rule[] = [
 /** What an unquoted word stands for. */
 export function resolveScalar(text: string): Scalar {
   if (text.length > LONGEST) return text;
-  const rule = RULES.find(({ pattern }) => pattern.test(text));
+  const begins = text.charAt(0);
+  const rule = RULES.find(({ first, pattern }) => first.includes(begins) && pattern.test(text));
   return rule === undefined ? text : rule.read(text);
 }
 

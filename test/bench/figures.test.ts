@@ -1,7 +1,7 @@
 // The figures people quote are only as good as the arithmetic and the table that show them.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { median, type Outcome, ratiosOf, table, WIDTH } from './figures.ts';
+import { median, type Outcome, perSecond, ratiosOf, table, WIDTH } from './figures.ts';
 import { withSection } from './sections.ts';
 
 describe('figures', () => {
@@ -12,6 +12,10 @@ describe('figures', () => {
 
   test('ratios compare repeat by repeat, where both have one', () => {
     expect(ratiosOf([10, 30, 99], [5, 10])).toEqual([2, 3]);
+  });
+
+  test('a rate comes from how many there were and how long all of them took', () => {
+    expect(perSecond(400, [100, 2_000])).toEqual([4_000, 200]);
   });
 
   test('a table fits a narrow terminal, whatever was measured', () => {
@@ -39,7 +43,7 @@ describe('BENCHMARKS.md', () => {
   const document = readFileSync(new URL('../../BENCHMARKS.md', import.meta.url), 'utf8');
 
   test('has a section for each entry, and a new table leaves the rest as it is', () => {
-    for (const name of ['commit', 'pass', 'push']) {
+    for (const name of ['commit', 'pass', 'push', 'parse']) {
       const written = withSection(document, name, 'new figures');
       expect(written).toContain(`<!-- bench ${name} -->\n\`\`\`text\nnew figures\n\`\`\`\n<!-- end -->`);
       expect(withSection(written, name, 'new figures')).toBe(written);

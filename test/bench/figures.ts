@@ -4,7 +4,7 @@
 export interface Row {
   /** At most 33 columns. */
   readonly what: string;
-  readonly unit: 'ms' | 'MB' | '';
+  readonly unit: 'ms' | 'MB' | '/s' | '';
   /** One for each repeat. */
   readonly samples: readonly number[];
   /** Against what the line names itself; one for each repeat that both had. */
@@ -38,6 +38,11 @@ export function median(samples: readonly number[]): number {
 /** Repeat by repeat: what happened to both at one time counts for both. */
 export function ratiosOf(of: readonly number[], to: readonly number[]): number[] {
   return of.slice(0, to.length).map((value, i) => value / (to[i] ?? Number.NaN));
+}
+
+/** How many a second, from the milliseconds that all of them took; one for each repeat. */
+export function perSecond(count: number, times: readonly number[]): number[] {
+  return times.map((ms) => (count / ms) * 1000);
 }
 
 /** At most `WIDTH` columns. */

@@ -2,13 +2,15 @@
 // BENCHMARKS.md.
 import { parseArgs } from 'node:util';
 import { commitEntry } from './commit.ts';
+import { decideEntry } from './decide.ts';
 import { type Entry, table } from './figures.ts';
 import { loadText, machineLines } from './machine.ts';
+import { parseEntry } from './parse.ts';
 import { passEntry } from './pass.ts';
 import { pushEntry } from './push.ts';
 import { replaceSection } from './sections.ts';
 
-const ENTRIES: readonly Entry[] = [commitEntry, passEntry, pushEntry];
+const ENTRIES: readonly Entry[] = [commitEntry, passEntry, pushEntry, parseEntry, decideEntry];
 
 const { values, positionals } = parseArgs({
   options: { write: { type: 'boolean', default: false } },

@@ -5,13 +5,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { noBoundary } from '../../reconciler/boundary.ts';
-import { createVault } from '../../reconciler/secrets.ts';
 import { openSource, type Source } from '../../reconciler/source/git.ts';
 import { openMemory } from '../../reconciler/store/memory.ts';
-import type { Claim, Store } from '../../reconciler/store/store.ts';
-import { createSync } from '../../reconciler/sync.ts';
+import type { Store } from '../../reconciler/store/store.ts';
 import { makeExecutable, makeRepo, type TestRepo, temporaryFolder } from '../git.ts';
 import { type Entry, type Row, ratiosOf } from './figures.ts';
+import { createLoad } from './loading.ts';
 import { fileOf, PROJECT, pathOf } from './services.ts';
 
 const [SMALL, LARGE] = [10, 10_000];
@@ -119,29 +118,7 @@ async function follow(repo: TestRepo, dir: string, name: string) {
     },
   };
   const store = openMemory();
-  await store.ensureProject(PROJECT);
-  const sync = createSync({
-    project: PROJECT,
-    source: counting,
-    store,
-    secrets: () => null,
-    vault: createVault(Buffer.from('a key for measuring, and no secret')),
-    refusal: () => null,
-    apply: 'auto',
-    approved: async () => null,
-    priceOf: async () => ({ steadyMax: 0 }),
-    pollMs: 60_000,
-    random: Math.random,
-    boundary: noBoundary,
-  });
-  const pass = async () => {
-    const claim = await claimProject(store);
-    const started = performance.now();
-    const settlement = await sync(claim);
-    const ms = performance.now() - started;
-    await store.settle([settlement]);
-    return ms;
-  };
+  const pass = await createLoad(counting, store, noBoundary);
   return {
     firstMs: await pass(),
     async push() {
@@ -163,19 +140,6 @@ function commitOne(repo: TestRepo): string {
   writeFileSync(join(repo.dir, pathOf(3)), fileOf(3, release));
   repo.git('commit', '--quiet', '--message=release', '--', pathOf(3));
   return repo.head();
-}
-
-async function claimProject(store: Store): Promise<Claim> {
-  await store.wake([PROJECT]);
-  const [claim] = await store.claim({
-    holder: 'bench',
-    machine: 'bench',
-    limit: 1,
-    leaseMs: 60_000,
-    keys: [PROJECT],
-  });
-  if (!claim) throw new Error('the project cannot be claimed');
-  return claim;
 }
 
 async function requireSeen(store: Store, commit: string): Promise<void> {

@@ -7,7 +7,7 @@ import { parseFile } from '../../reconciler/source/parse.ts';
 import type { Actual, Instance, ProcessStatus, Tags } from '../../schemas/actual.ts';
 import type { DesiredRecord } from '../../schemas/desired.ts';
 import { DEFAULT_POLICY, rolloutPolicy } from '../../schemas/policy.ts';
-import type { ServiceState } from '../../schemas/rollout.ts';
+import type { Replica, ServiceState } from '../../schemas/rollout.ts';
 import { LOCAL } from '../plan/samples.ts';
 
 export const PROJECT = 'main';
@@ -101,20 +101,17 @@ export function fineBackend(): Backend {
   };
 }
 
-// Private
-
-const MANY_MS = 60_000;
-
-function fineWorld(state: ServiceState | null, now: number): Actual {
+/** The world in which everything that was asked for is there, and every probe succeeds. */
+export function fineWorld(state: ServiceState | null, now: number): Actual {
   const replicas = state?.replicas ?? [];
   const { deployment = 0 } = replicas[0] ?? {};
   const success = { probe: 0, deployment, ok: true, detail: '200', at: now };
   return {
     replicas: Object.fromEntries(
-      replicas.map(({ name }) => [
-        name,
-        { kind: 'present', instance: instanceOf(tagsOf(name)), process: running(name) },
-      ]),
+      replicas.map((replica) => {
+        const instance = instanceOf(tagsFor(replica));
+        return [replica.name, { kind: 'present', instance, process: running(instance.id) }];
+      }),
     ),
     offers: { 0: { kind: 'offers', offers: [LOCAL] } },
     probes: Object.fromEntries(replicas.map(({ name }) => [name, [success]])),
@@ -123,24 +120,30 @@ function fineWorld(state: ServiceState | null, now: number): Actual {
   };
 }
 
-function tagsOf(replica: string): Tags {
+// Private
+
+const MANY_MS = 60_000;
+
+/** What is not in the id is the same for all. */
+function tagsOf(id: string): Tags {
+  const [replica = '', attempt, shape = ''] = id.split(' ');
   const service = replica.replace(/-\d+$/, '');
-  return {
-    owner: OWNER,
-    project: PROJECT,
-    service,
-    group: '0',
-    replica,
-    attempt: 1,
-    shape: '',
-    deployment: 1,
-  };
+  const rest = { owner: OWNER, project: PROJECT, group: '0', deployment: 1 };
+  return { ...rest, service, replica, attempt: Number(attempt), shape };
+}
+
+function tagsFor({ name, attempt, shape }: Replica): Tags {
+  return tagsOf(idOf({ replica: name, attempt, shape }));
+}
+
+function idOf({ replica, attempt, shape }: Pick<Tags, 'replica' | 'attempt' | 'shape'>): string {
+  return `${replica} ${attempt} ${shape}`;
 }
 
 function instanceOf(tags: Tags): Instance {
   const { backend, region, instance } = LOCAL;
   return {
-    id: tags.replica,
+    id: idOf(tags),
     backend,
     region,
     instance,

@@ -1,6 +1,7 @@
 // A document as an editor sees it.
 import type { Json } from '../../schemas/json.ts';
-import { parseYaml, type Yaml } from '../../schemas/yaml.ts';
+import { parseYaml } from '../../schemas/yaml.ts';
+import type { Yaml } from '../../schemas/yaml-value.ts';
 
 export function asJson(text: string): Json {
   return json(parseYaml(text).value ?? null);

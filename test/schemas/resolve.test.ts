@@ -70,6 +70,7 @@ test('a file that writes next to nothing has every default filled in, and requir
       readyMs: 600_000,
       onFailure: 'rollback',
       quarantineMs: 86_400_000,
+      bakeMs: 300_000,
       livenessMs: 300_000,
     },
   });
