@@ -44,7 +44,7 @@ interface Run {
 
 async function connect({ inputs, context, env, out }: Job): Promise<Server> {
   const { server: url, project } = inputs;
-  if (context.event.kind === 'pull')
+  if (context.event.kind !== 'commit')
     throw new Failure('invalid', '`mode: apply` is for commits of a branch, not for pull requests', {
       fix: 'Run it `on: push`; a pull request is planned with `mode: plan`.',
     });

@@ -18,6 +18,7 @@ export interface Approval {
 export async function approve(run: Approval): Promise<Outcome | null> {
   const { job, target } = run;
   const answer = await ask(run, target.plan?.id ?? NO_PLAN);
+  if (target.plan === null && answer.plan) setPlanOutputs(job, answer.plan);
   // Whatever it changes is in force: it asked for nothing that has to be approved.
   if (target.plan === null && answer.plan?.base === job.context.commit) return null;
   return target.plan === null && answer.refusal === 'unknown-plan' ? withoutPlan(run) : judged(run, answer);

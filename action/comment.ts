@@ -29,12 +29,12 @@ import type { CommentView, Marker } from './view.ts';
 
 /** UTF-8 bytes. GitHub refuses comments a little above 65,000, and counts in its own way. */
 export const COMMENT_BYTES = 60_000;
-/** UTF-8 bytes of a job's summary, as GitHub takes them. */
-export const SUMMARY_BYTES = 1_048_576;
+/** UTF-8 bytes of a job's summary. GitHub takes 1 MiB for a step, with what stands around it. */
+export const SUMMARY_BYTES = 1_000_000;
 
 export function renderComment(view: CommentView): string {
-  const { project, path, at, head } = view;
-  const marker = `${markerLine({ project, path, at, head, digest: view.plan.digest })}\n`;
+  const { project, path, at, run, head } = view;
+  const marker = `${markerLine({ project, path, at, run, head, digest: view.plan.digest })}\n`;
   return marker + renderSummary(view, COMMENT_BYTES - Buffer.byteLength(marker));
 }
 
@@ -52,6 +52,13 @@ export function parseMarker(body: string): Marker | null {
   if (!read.success) return null;
   const { version: _, ...marker } = read.data;
   return marker;
+}
+
+/** What it says, without what each run says anew: when it began, its page, under which id its plan is kept. */
+export function essenceOf(body: string): string {
+  const { head, digest } = parseMarker(body) ?? {};
+  const [, ...lines] = body.trimEnd().split(/\r?\n/);
+  return JSON.stringify([head, digest, lines.join('\n').replace(RUN_LINK, ']').replace(KEPT, '')]);
 }
 
 /** Why it is ✗: it would not, or did not, come to pass. ⚠: read what is warned of. */
@@ -72,9 +79,15 @@ const markerSchema = z.strictObject({
   project: z.string(),
   path: z.string(),
   at: z.iso.datetime({ offset: true }),
+  run: z.int().optional(),
   head: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
   digest: z.string().regex(/^[0-9a-f]{64}$/),
 });
+
+/** As `link` writes it. */
+const RUN_LINK = /\]\(https?:[^()\s]*\/actions\/runs\/\d*\)/g;
+/** As the footer has it. */
+const KEPT = / · kept as <code>[^<]*<\/code>(?: until [\d-]+)?/g;
 
 function markerLine(marker: Marker): string {
   return `<!-- trueup ${hiddenJson({ version: 1, ...marker })} -->`;

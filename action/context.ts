@@ -15,6 +15,8 @@ export interface Context {
   readonly runUrl: string;
   /** ISO 8601: when this began. */
   readonly at: string;
+  /** GitHub's number of this run; absent for a re-run, which has the number of the first attempt. */
+  readonly run?: number;
   /** Where a checkout would be; '' when there is no such place. */
   readonly workspace: string;
   /** For files that later steps may read. */
@@ -31,6 +33,8 @@ export type RunEvent =
       /** From another repository: its job has no rights here. */
       readonly isFork: boolean;
     }
+  /** Pull requests that wait to be merged together: the commit is what that would give. */
+  | { readonly kind: 'queue'; readonly base: string }
   | {
       readonly kind: 'commit';
       /** null: a tag, or nothing of the kind. */
@@ -55,6 +59,7 @@ export function readContext(env: NodeJS.ProcessEnv, now: Date): Context {
     event: eventOf(needed(env, 'GITHUB_EVENT_NAME'), payload, GITHUB_REF ?? '', name),
     runUrl: `${GITHUB_SERVER_URL || 'https://github.com'}/${name}/actions/runs/${GITHUB_RUN_ID ?? ''}`,
     at: now.toISOString(),
+    ...runOf(env),
     workspace: GITHUB_WORKSPACE ?? '',
     temp: RUNNER_TEMP || '.',
     apiUrl: GITHUB_API_URL || 'https://api.github.com',
@@ -76,10 +81,13 @@ const pullSchema = z.object({
   }),
 });
 
+const queueSchema = z.object({ merge_group: z.object({ base_sha: sha }) });
+
 const pushSchema = z.object({ before: sha });
 
 function eventOf(name: string, payload: unknown, ref: string, repository: string): RunEvent {
   if (name === 'pull_request') return pullOf(payload, repository);
+  if (name === 'merge_group') return queueOf(payload);
   if (COMMITS.includes(name)) {
     const before = pushSchema.safeParse(payload).data?.before ?? null;
     const branch = ref.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : null;
@@ -93,12 +101,18 @@ function eventOf(name: string, payload: unknown, ref: string, repository: string
   const fix =
     name === 'pull_request_target'
       ? 'Use `on: pull_request`: files of strangers have no business in a job that holds secrets.'
-      : 'Use `on: pull_request` to plan, and `push`, `workflow_dispatch` or `schedule` to apply.';
+      : 'Use `on: pull_request` or `merge_group` to plan, and `push`, `workflow_dispatch` or `schedule` to apply.';
   throw new Failure('invalid', `this Action does not run on \`${name}\``, { fix });
 }
 
 const MANUAL = 'workflow_dispatch';
 const COMMITS = ['push', MANUAL, 'schedule'];
+
+function queueOf(payload: unknown): RunEvent {
+  const { data } = queueSchema.safeParse(payload);
+  if (data) return { kind: 'queue', base: data.merge_group.base_sha };
+  throw new Failure('invalid', 'the payload of the event is not that of a merge queue');
+}
 
 function pullOf(payload: unknown, repository: string): RunEvent {
   const { data } = pullSchema.safeParse(payload);
@@ -106,6 +120,11 @@ function pullOf(payload: unknown, repository: string): RunEvent {
   const { number, head, base } = data.pull_request;
   const isFork = head.repo?.full_name.toLowerCase() !== repository.toLowerCase();
   return { kind: 'pull', number, head: head.sha, base: base.sha, isFork };
+}
+
+function runOf({ GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT = '1' }: NodeJS.ProcessEnv): { readonly run?: number } {
+  const run = Number(GITHUB_RUN_ID);
+  return run > 0 && Number.isSafeInteger(run) && GITHUB_RUN_ATTEMPT === '1' ? { run } : {};
 }
 
 function needed(env: NodeJS.ProcessEnv, name: string): string {

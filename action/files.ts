@@ -19,9 +19,10 @@ const FILE_BYTES = 1 << 20;
 /** As many as a plan takes. */
 const FILES = 10_000;
 
-/** Whether there is one to read. */
+/** Whether there is a whole one to read: what a sparse checkout left out would seem to be deleted. */
 export function hasCheckout(workspace: string): boolean {
-  return workspace !== '' && existsSync(join(workspace, '.git'));
+  const has = (path: string) => existsSync(join(workspace, '.git', path));
+  return workspace !== '' && has('.') && !has('info/sparse-checkout');
 }
 
 /** `path`: the watched folder. Throws `invalid` when there is none, or too much in it. */
@@ -105,6 +106,8 @@ const SKIPPED = new Set(['.git', 'node_modules', '.trueup']);
 
 function walk(workspace: string, folder: string): string[] {
   const entries = readdirSync(join(workspace, folder), { withFileTypes: true });
+  // A submodule, or the checkout of another repository, is none of this commit's files.
+  if (folder !== '' && entries.some(({ name }) => name === '.git')) return [];
   return entries.flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : walk(workspace, path);

@@ -88,9 +88,12 @@ function folderOf(text: string): string {
   throw wrong('path', text, 'Name a folder from the root of the repository, as `services/prod`.');
 }
 
+/** Of a timer; no job lasts as long. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 function durationOf(text: string): number {
   const seconds = parseDuration(text);
-  if (seconds !== undefined && seconds > 0) return seconds * 1000;
+  if (seconds !== undefined && seconds > 0) return Math.min(seconds * 1000, LONGEST_MS);
   throw wrong('timeout', text, 'Write a duration, as `30m` or `1h30m`.');
 }
 

@@ -55,6 +55,7 @@ export function viewOf(
     head,
     runUrl: context.runUrl,
     at: context.at,
+    ...(context.run === undefined ? {} : { run: context.run }),
     life,
     notes,
     showLogs: showsLogs({ inputs, context }),

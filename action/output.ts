@@ -64,11 +64,11 @@ function delimited(name: string, value: string): string {
   return `${name}<<${end}\n${value}\n${end}\n`;
 }
 
-/** The runner takes a line that begins with `::`, or has `##[` anywhere, as a command. */
+/** The runner takes a line that begins with `::`, or has `##[` anywhere, as a command; for it, U+0085 is a space too. */
 function harmless(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
-    .replace(/^(\s*):(?=:)/gm, '$1:\u200b')
+    .replace(/^([\s\x85]*):(?=:)/gm, '$1:\u200b')
     .replaceAll('##[', '##\u200b[');
 }
 

@@ -7,7 +7,7 @@ import { renderComment, renderSummary, verdictMark } from './comment.ts';
 import { type Files, hasCheckout, readCheckout, readCommit } from './files.ts';
 import { postCheck } from './github/checks.ts';
 import { reported } from './github/client.ts';
-import { headOf } from './github/pulls.ts';
+import { standingOf } from './github/pulls.ts';
 import { createTrees, type Trees } from './github/trees.ts';
 import { bad, type Ending, GOOD, type Job, labelOf, viewOf } from './job.ts';
 import { logIn } from './login.ts';
@@ -73,7 +73,8 @@ async function planThere(
 ): Promise<Planned> {
   const { scopes } = await server.capabilities();
   const { event, commit } = context;
-  const isWanted = event.kind === 'pull' || event.isManual;
+  // What a queue would merge, nobody will read: it is no plan to apply by.
+  const isWanted = event.kind === 'pull' || (event.kind === 'commit' && event.isManual);
   const label = labelOf(repo, headSha(context), event.kind === 'pull' ? event.number : null);
   const objects = await mountedObjects(files, inputs.path, (path) => trees.nameOf(commit, path)).catch(
     () => null,
@@ -97,7 +98,8 @@ async function offline(
   files: readonly SourceFile[],
   why: string,
 ): Promise<Planned> {
-  const base = context.event.kind === 'pull' ? context.event.base : context.event.before;
+  const { event } = context;
+  const base = event.kind === 'commit' ? event.before : event.base;
   const before = base ? await readCommit(trees, base, inputs.path, files).catch(() => null) : null;
   const missing = before ? [] : ['The files of the base could not be read: this is a plan against nothing.'];
   const head = { files, commit: headSha(context) };
@@ -139,7 +141,10 @@ async function comment(
 ): Promise<void> {
   if (isFork) return out.line('A job of a fork may not comment: see the summary of this job.');
   await reported(out, 'the comment', 'pull-requests: write', async () => {
-    if ((await headOf(github, repo, number)) !== head)
+    const now = await standingOf(github, repo, number);
+    // By now it may say what has become of it.
+    if (now.isOver) return out.line('The pull request is closed: its comment is left as it is.');
+    if (now.head !== head)
       return out.line(
         'This is not the newest commit of the pull request any more: the comment is left to that.',
       );

@@ -17,6 +17,8 @@ export interface CommentView {
   readonly runUrl: string;
   /** ISO 8601: when the run began. It orders runs: an older one never overwrites what a newer one wrote. */
   readonly at: string;
+  /** GitHub's number of the run, which orders them before `at` does: one may begin long after its turn. Absent for a re-run. */
+  readonly run?: number;
   readonly life: Life;
   /** What this plan could not know, each in a sentence: no server, a fork, prices of a list. */
   readonly notes: readonly string[];
@@ -70,6 +72,7 @@ export interface Marker {
   readonly path: string;
   /** As in the view. */
   readonly at: string;
+  readonly run?: number | undefined;
   readonly head: string;
   /** The plan's digest. */
   readonly digest: string;

@@ -10,7 +10,7 @@ import type { TokenEntry } from './tokens.ts';
 /** Long enough to follow a rollout; a longer one takes another login. */
 export const LIFETIME_MS = 3_600_000;
 
-export type Grant = Pick<TokenEntry, 'name' | 'projects'> & Pick<OidcRule, 'scopes'>;
+export type Grant = Pick<TokenEntry, 'name' | 'projects' | 'labels'> & Pick<OidcRule, 'scopes'>;
 
 export interface IssuedTokens {
   issue(grant: Grant): Promise<{ readonly token: string; readonly expiresAt: number }>;
@@ -25,10 +25,10 @@ export function createIssuedTokens(
 ): IssuedTokens {
   const key = signingKey(installationKey, rules);
   return {
-    async issue({ name, scopes, projects }) {
+    async issue({ name, scopes, projects, labels }) {
       const seconds = Math.floor(now() / 1000);
       const expires = seconds + LIFETIME_MS / 1000;
-      const jwt = await new SignJWT({ scopes, projects })
+      const jwt = await new SignJWT({ scopes, projects, labels })
         .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
         .setSubject(name)
         .setIssuedAt(seconds)
@@ -59,8 +59,11 @@ const grantSchema = z
     exp: z.int(),
     scopes: z.array(z.enum(['read', 'plan', 'apply'])),
     projects: z.array(z.string()),
+    labels: z.string().optional(),
   })
-  .transform(({ sub, scopes, projects }) => ({ name: sub, scopes, projects }));
+  .transform(({ sub, scopes, projects, labels }) => {
+    return { name: sub, scopes, projects, ...(labels === undefined ? {} : { labels }) };
+  });
 
 /** For this use alone, and for these rules: with one of them gone, what they gave is void. */
 function signingKey(installationKey: Buffer, rules: readonly OidcRule[]): KeyObject {

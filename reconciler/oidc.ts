@@ -10,7 +10,14 @@ import {
 } from 'jose';
 import { asFailure } from '../schemas/errors.ts';
 import { createKeySet } from './oidc-keys.ts';
-import { type Claims, claimsSchema, findRule, type Mismatch, type OidcRule } from './oidc-rules.ts';
+import {
+  type Claims,
+  claimsSchema,
+  findRule,
+  isOfPullRequest,
+  type Mismatch,
+  type OidcRule,
+} from './oidc-rules.ts';
 import { createIssuedTokens, type Grant } from './oidc-tokens.ts';
 import type { TokenEntry } from './tokens.ts';
 
@@ -48,7 +55,7 @@ export function createLogin({ rules, installationKey, now }: LoginOptions): Logi
       const found = findRule(claims, ofIssuer(rules, issuer));
       if (found.kind === 'refused') return refused(found.mismatches);
       const { scopes, projects } = found.rule;
-      const grant = { name: nameOf(claims), scopes, projects };
+      const grant = { name: nameOf(claims), scopes, projects, labels: labelsOf(claims) };
       return { kind: 'granted', ...(await issued.issue(grant)), grant };
     },
   };
@@ -175,6 +182,13 @@ function unproven(detail: string, fix: string): LoginResult & { kind: 'unproven'
 function refused(mismatches: readonly Mismatch[]): LoginResult {
   const all = mismatches.map(({ claim, expected, got }) => mismatchText(claim, expected, got)[0]);
   return { kind: 'refused', detail: `no rule fits the token: ${all.join('; ')}`, fix: CHECK_RULES };
+}
+
+/** A job of a pull request keeps plans of that alone: else it could put its own in the place of what others have read. */
+function labelsOf({ repository, ref, event_name: event }: Claims): string {
+  if (!isOfPullRequest(event)) return `${repository}@`;
+  const [, number] = /^refs\/pull\/(\d+)\//.exec(ref) ?? [];
+  return number === undefined ? `${repository}#` : `${repository}#${number}@`;
 }
 
 /** Recorded with what it does. */

@@ -15,6 +15,8 @@ export interface TokenEntry {
   readonly scopes: readonly Scope[];
   /** '*': all of them. */
   readonly projects: readonly string[];
+  /** What the labels of the plans it keeps must begin with, an `@` after them counted; absent: anything. */
+  readonly labels?: string;
 }
 
 export interface OwnTokens {

@@ -1,13 +1,13 @@
 // The one comment on a pull request that is kept up to date: found by its hidden marker and its author among all that
-// there are. An older run never overwrites what a newer one wrote, and the same text is not written twice.
-import { parseMarker } from '../comment.ts';
+// there are. An older run never overwrites what a newer one wrote, and what says the same is not written twice.
+import { essenceOf, parseMarker } from '../comment.ts';
 import type { Marker } from '../view.ts';
 import { type GitHub, isAmbiguous, type Repo } from './client.ts';
 
 export interface CommentWish {
   readonly number: number;
   /** Names the comment, and when its writer began. */
-  readonly marker: Pick<Marker, 'project' | 'path' | 'at'>;
+  readonly marker: Pick<Marker, 'project' | 'path' | 'at' | 'run'>;
   readonly body: string;
   /** Another one each time, rather than the same. */
   readonly isNew: boolean;
@@ -28,8 +28,8 @@ export function createCommentStore(github: GitHub, repo: Repo): CommentStore {
   const attempt = async (wish: CommentWish): Promise<Written> => {
     const found = wish.isNew ? null : await find(github, repo, wish, await whoami());
     if (!found) return created(github, repo, wish);
-    if (found.at > wish.marker.at) return { kind: 'newer' };
-    if (found.body === wish.body) return { kind: 'same', url: found.url };
+    if (isNewer(found.marker, wish.marker)) return { kind: 'newer' };
+    if (essenceOf(found.body) === essenceOf(wish.body)) return { kind: 'same', url: found.url };
     const { data } = await github.rest.issues.updateComment({
       ...repo,
       comment_id: found.id,
@@ -56,8 +56,15 @@ interface Found {
   readonly id: number;
   readonly body: string;
   readonly url: string;
-  readonly at: string;
+  readonly marker: Marker;
 }
+
+function isNewer(theirs: Order, ours: Order): boolean {
+  if (theirs.run && ours.run && theirs.run !== ours.run) return theirs.run > ours.run;
+  return theirs.at > ours.at;
+}
+
+type Order = Pick<Marker, 'at' | 'run'>;
 
 /** Whoever the token speaks for. The token of a job may not ask `GET /user`, but this it may. */
 async function loginOf(github: GitHub): Promise<string> {
@@ -89,7 +96,7 @@ async function find(
       if (!user || !isSame(user, author)) continue;
       const theirs = parseMarker(body);
       if (theirs?.project === marker.project && theirs.path === marker.path)
-        found = { id, body, url, at: theirs.at };
+        found = { id, body, url, marker: theirs };
     }
   }
   return found;

@@ -7,10 +7,10 @@ export interface Pull {
   readonly head: string;
 }
 
-/** The head that a pull request has now. */
-export async function headOf(github: GitHub, repo: Repo, number: number): Promise<string> {
+/** How a pull request stands now; `isOver`: merged or closed. */
+export async function standingOf(github: GitHub, repo: Repo, number: number) {
   const { data } = await github.rest.pulls.get({ ...repo, pull_number: number });
-  return data.head.sha;
+  return { head: data.head.sha, isOver: data.state === 'closed' || Boolean(data.merged_at) };
 }
 
 /** null: it was pushed without one. Merge, squash and rebase are all known to GitHub under the commit they made. */

@@ -13,6 +13,9 @@ export async function logIn(c: ApiContext, login: Login | null): Promise<Respons
   if (result.kind !== 'granted')
     return answer(c, result.kind === 'unproven' ? 401 : 403, result.detail, result.fix);
   const { token, expiresAt, grant } = result;
+  const { name, scopes, projects } = grant;
   const expires = new Date(expiresAt).toISOString();
-  return c.json({ token, expires, ...grant } satisfies LoginAnswer, 200, { 'cache-control': 'no-store' });
+  return c.json({ token, expires, name, scopes, projects } satisfies LoginAnswer, 200, {
+    'cache-control': 'no-store',
+  });
 }

@@ -4,7 +4,7 @@ import { type KeptPlans, planRequestSchema } from '../../schemas/api.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import type { Planner } from '../planner.ts';
 import type { Store } from '../store/store.ts';
-import { mayUse } from '../tokens.ts';
+import { mayUse, type TokenEntry } from '../tokens.ts';
 import { answer } from './errors.ts';
 import { lacks } from './guard.ts';
 import { type ApiContext, bodyOf, flag, projectOf } from './request.ts';
@@ -68,6 +68,22 @@ export async function keptPlans(c: ApiContext, deps: PlanDeps): Promise<Response
 
 // Private
 
+function mayLabel({ labels }: TokenEntry, label: string | undefined): boolean {
+  if (labels === undefined || label === undefined) return true;
+  return `${label}@`.toLowerCase().startsWith(labels.toLowerCase());
+}
+
+function foreignLabel(c: ApiContext, label: string): Response {
+  const { name, labels = '' } = c.var.token;
+  const detail = `the token \`${name}\` may not keep a plan under \`${label}\``;
+  return answer(
+    c,
+    403,
+    detail,
+    `Its labels begin with \`${labels}\`; leave \`label\` out, or use another token.`,
+  );
+}
+
 /** Of one label; the newest is what is asked for. */
 const LISTED = 20;
 
@@ -85,6 +101,7 @@ async function planned(
   const project = projectOf(c, deps.projects);
   if (typeof project !== 'string') return project;
   if (keep && !mayUse(c.var.token, 'plan', project)) return lacks(c, c.var.token, 'plan');
+  if (keep && !mayLabel(c.var.token, label)) return foreignLabel(c, label ?? '');
   const plan = await make(project);
   return c.json(keep ? await kept(deps.store, project, plan, label) : plan);
 }

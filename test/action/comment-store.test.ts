@@ -27,19 +27,24 @@ function store(): CommentStore {
   return createCommentStore(client, { owner: OWNER, repo: NAME });
 }
 
-function bodyOf(text: string, at: string, path = ''): string {
-  const marker = { version: 1, project: 'main', path, at, head: 'a'.repeat(40), digest: 'd'.repeat(64) };
+function bodyOf(text: string, at: string, path = '', run?: number): string {
+  const marker = { version: 1, project: 'main', path, at, run, head: 'a'.repeat(40), digest: 'd'.repeat(64) };
   return `<!-- trueup ${JSON.stringify(marker)} -->\n${text}`;
 }
 
 const [EARLY, LATE] = ['2026-01-05T09:00:00.000Z', '2026-01-05T09:00:01.000Z'];
 
-function write(text: string, at = EARLY, more: { readonly path?: string; readonly isNew?: boolean } = {}) {
-  const { path = '', isNew = false } = more;
+interface More {
+  readonly path?: string;
+  readonly isNew?: boolean;
+  readonly run?: number;
+}
+
+function write(text: string, at = EARLY, { path = '', isNew = false, run }: More = {}) {
   return store().write({
     number,
-    marker: { project: 'main', path, at },
-    body: bodyOf(text, at, path),
+    marker: { project: 'main', path, at, run },
+    body: bodyOf(text, at, path, run),
     isNew,
   });
 }
@@ -68,9 +73,19 @@ describe('a comment', () => {
     expect(await texts()).toEqual(['newer']);
   });
 
-  test('that says the same is not written again', async () => {
-    await write('one');
-    expect((await write('one')).kind).toBe('same');
+  test('of an older run stays behind, though it began late, and a re-run goes by when it began', async () => {
+    await write('newer', EARLY, { run: 12 });
+    expect((await write('older', LATE, { run: 11 })).kind).toBe('newer');
+    expect((await write('again', LATE)).kind).toBe('updated');
+    expect(await texts()).toEqual(['again']);
+  });
+
+  test('that says the same is not written again, whichever run says it', async () => {
+    const saying = (run: number) =>
+      `one\n<sub>Plan · kept as <code>p-${run}</code> until 2026-06-0${run} · [run](https://github.com/ada/services/actions/runs/${run})</sub>\n`;
+    await write(saying(1), EARLY, { run: 1 });
+    expect((await write(saying(1), EARLY, { run: 1 })).kind).toBe('same');
+    expect((await write(saying(2), LATE, { run: 2 })).kind).toBe('same');
     expect(github.calls.filter((call) => call.startsWith('PATCH'))).toEqual([]);
   });
 

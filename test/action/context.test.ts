@@ -11,7 +11,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 const [A, B, C] = ['a', 'b', 'c'].map((digit) => digit.repeat(40)) as [string, string, string];
 
-function read(event: string, payload: unknown, ref = 'refs/heads/main') {
+function read(event: string, payload: unknown, ref = 'refs/heads/main', more: NodeJS.ProcessEnv = {}) {
   const path = join(dir, 'event.json');
   writeFileSync(path, JSON.stringify(payload));
   const env = {
@@ -21,6 +21,7 @@ function read(event: string, payload: unknown, ref = 'refs/heads/main') {
     GITHUB_SHA: C,
     GITHUB_REF: ref,
     GITHUB_RUN_ID: '42',
+    ...more,
   };
   return readContext(env, new Date(0));
 }
@@ -56,6 +57,18 @@ test('a push knows its branch and what was before', () => {
     before: null,
   });
   expect(read('workflow_dispatch', {}).event).toMatchObject({ branch: 'main', isManual: true });
+});
+
+test('a merge queue has a base, and is no commit of a branch', () => {
+  const payload = { merge_group: { head_sha: C, base_sha: B, base_ref: 'refs/heads/main' } };
+  expect(read('merge_group', payload)).toMatchObject({ commit: C, event: { kind: 'queue', base: B } });
+  expect(() => read('merge_group', {})).toThrow('not that of a merge queue');
+});
+
+test('a run has its number, unless it is a re-run', () => {
+  expect(read('schedule', {}).run).toBe(42);
+  expect(read('schedule', {}, '', { GITHUB_RUN_ATTEMPT: '2' })).not.toHaveProperty('run');
+  expect(read('schedule', {}, '', { GITHUB_RUN_ID: '' })).not.toHaveProperty('run');
 });
 
 test('a repository is public unless it is said not to be', () => {

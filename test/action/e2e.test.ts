@@ -55,6 +55,8 @@ describe('from a pull request to what runs', () => {
     expect(comment).toMatchObject({ id: before.id, author: BOT, body: expect.stringContaining('$0.25') });
     expect(parseMarker(comment?.body ?? '')?.head).toBe(pull.head);
     expect(other).toMatchObject({ id: forged, body: before.body });
+    expect((await world.plan(pull, inputs)).log).toContain('Comment same');
+    expect((await world.github.comments(pull.number))[0]).toEqual(comment);
   });
 
   test('merged, it is rolled out, followed and told of', async () => {
@@ -85,6 +87,9 @@ describe('from a pull request to what runs', () => {
     expect(world.github.deployments(commit)).toHaveLength(1);
     expect(world.github.statuses(commit).at(-1)).toMatchObject({ state: 'success' });
     expect((await world.daemon().service('web'))?.deployment).toBe(1);
+    const [comment] = await world.github.comments(pull.number);
+    expect((await world.plan(pull, inputs)).log).toContain('The pull request is closed');
+    expect((await world.github.comments(pull.number))[0]).toEqual(comment);
   });
 });
 
@@ -176,7 +181,7 @@ describe('what goes wrong is told where people look', () => {
 });
 
 describe('a job', () => {
-  test('of a fork has an offline plan in its summary, and leaves GitHub alone', async () => {
+  test('of a fork has an offline plan in its summary and leaves GitHub alone, and in a merge queue has a check', async () => {
     const pull = await world.open({ 'services/forked.dstack.yml': smallService('forked', 'theirs') });
     const { code, summary, log } = await world.plan(pull, inputs, {
       payload: pullPayload({ ...pull, base: pull.base }, { isFork: true }),
@@ -188,6 +193,10 @@ describe('a job', () => {
     expect(log).toContain('jobs of forks never have one');
     expect(await world.github.comments(pull.number)).toEqual([]);
     expect(await world.github.checks(pull.head)).toEqual([]);
+    const queued = await world.plan(pull, { ...inputs, server: '' }, ofQueue(pull));
+    expect([queued.code, queued.outputs]).toEqual([0, expect.objectContaining({ creates: '1' })]);
+    expect(await world.github.checks(pull.merge)).toMatchObject([{ conclusion: 'success' }]);
+    expect(await world.github.comments(pull.number)).toEqual([]);
   });
 
   test('without a checkout reads the files by the API, and plans the same', async () => {
@@ -240,6 +249,12 @@ describe('a job', () => {
     expect(world.github.deployments(commit)).toMatchObject([{ environment: 'staging' }]);
   });
 });
+
+function ofQueue({ base, merge, number }: Pull) {
+  const ref = `refs/heads/gh-readonly-queue/main/pr-${number}-${base}`;
+  const merge_group = { head_sha: merge, base_sha: base, head_ref: ref, base_ref: 'refs/heads/main' };
+  return { event: 'merge_group', ref, payload: { action: 'checks_requested', merge_group } } as const;
+}
 
 async function onlyComment({ number }: Pull) {
   const [comment, ...others] = await world.github.comments(number);

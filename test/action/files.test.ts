@@ -80,6 +80,20 @@ describe('files', () => {
     expect(readCheckout(repo.dir, 'prod').files.map(({ path }) => path)).toEqual(PATHS);
   });
 
+  test('of a submodule, or of another repository beside them, are none of theirs', () => {
+    mkdirSync(join(repo.dir, 'prod/module/deep'), { recursive: true });
+    writeFileSync(join(repo.dir, 'prod/module/.git'), 'gitdir: ../../.git/modules/module');
+    writeFileSync(join(repo.dir, 'prod/module/deep/x.dstack.yml'), 'no');
+    expect(readCheckout(repo.dir, 'prod').files.map(({ path }) => path)).toEqual(PATHS);
+  });
+
+  test('are not taken from a sparse checkout, where what is left out would be deleted', () => {
+    const sparse = makeRepo(join(folder.dir, 'sparse'));
+    sparse.commit({ 'web.dstack.yml': 'of the root' });
+    sparse.git('sparse-checkout', 'set', 'prod');
+    expect(hasCheckout(sparse.dir)).toBe(false);
+  });
+
   test('that are here already are not asked for', async () => {
     const { files } = readCheckout(repo.dir, 'prod');
     github.calls.length = 0;

@@ -51,6 +51,7 @@ describe('inputs', () => {
     expect(read({ 'price-tolerance': '12.5%' }).tolerance).toBe(0.125);
     expect(read({ 'price-tolerance': '0.2' }).tolerance).toBe(0.2);
     expect(read({ timeout: '1h30m' }).timeoutMs).toBe(5_400_000);
+    expect(read({ timeout: '60d' }).timeoutMs).toBe(2 ** 31 - 1);
     expect(read({ 'fail-on': 'problems, destroy over-budget' }).failOn).toEqual([
       'problems',
       'destroy',

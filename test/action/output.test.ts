@@ -26,9 +26,10 @@ test.each([
   'one\n::add-mask::a',
   'one\r::stop-commands::x',
   'web ##[error]no',
+  '\u0085\u00a0::add-mask::a',
 ])('a line of the log is never a command: %j', (text) => {
   out.line(text);
-  expect(printed).not.toMatch(/^\s*::/m);
+  expect(printed).not.toMatch(/^[\s\u0085]*::/m);
   expect(printed).not.toContain('##[');
 });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { postCheck } from '../../action/github/checks.ts';
 import { createGitHub, type GitHub, reported } from '../../action/github/client.ts';
 import { openDeployment } from '../../action/github/deployments.ts';
-import { headOf, pullOf } from '../../action/github/pulls.ts';
+import { pullOf, standingOf } from '../../action/github/pulls.ts';
 import { createStatuses } from '../../action/github/statuses.ts';
 import { makeRepo, temporaryFolder } from '../git.ts';
 import { NAME, OWNER, startGitHub, type TestGitHub, TOKENS } from './github.ts';
@@ -84,7 +84,9 @@ describe('a check', () => {
 describe('a pull request', () => {
   test('is found by the commit that merging it made', async () => {
     const number = await github.open('a'.repeat(40), 'b'.repeat(40));
-    expect(await headOf(client, repo, number)).toBe('a'.repeat(40));
+    expect(await standingOf(client, repo, number)).toEqual({ head: 'a'.repeat(40), isOver: false });
+    github.merge(number, 'c'.repeat(40));
+    expect(await standingOf(client, repo, number)).toMatchObject({ isOver: true });
     expect(await pullOf(client, repo, commit, 'main')).toBeNull();
     github.merge(number, commit);
     expect(await pullOf(client, repo, commit, 'main')).toEqual({ number, head: 'a'.repeat(40) });

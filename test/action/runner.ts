@@ -15,7 +15,13 @@ export interface Step {
   /** Where the folders of the job are made. */
   readonly dir: string;
   readonly apiUrl: string;
-  readonly event: 'pull_request' | 'push' | 'workflow_dispatch' | 'schedule' | 'pull_request_target';
+  readonly event:
+    | 'pull_request'
+    | 'merge_group'
+    | 'push'
+    | 'workflow_dispatch'
+    | 'schedule'
+    | 'pull_request_target';
   readonly payload: unknown;
   readonly sha: string;
   readonly ref: string;

@@ -56,7 +56,6 @@ export async function startWorld(first: Files): Promise<World> {
   mkdirSync(join(home.dir, 'git'));
   const origin = openRepo(makeBare(repo, join(home.dir, 'git', `${NAME}.git`)));
   const git = await serveGit(join(home.dir, 'git'));
-  const github = await startGitHub(origin);
   const issuer = await startIssuer();
   const identities = await serveIdentities(issuer);
   const start = (price: number) => {
@@ -65,7 +64,8 @@ export async function startWorld(first: Files): Promise<World> {
     const env = { HOOK_SECRET: WEBHOOK_SECRET };
     return startDaemon({ args: ['--config', config], dataDir: home.dataDir, env });
   };
-  let daemon = await start(0.25);
+  const [begun, github] = await Promise.all([start(0.25), startGitHub(origin)]);
+  let daemon = begun;
   await github.hook(`${daemon.url}/webhooks/github?project=staging`, WEBHOOK_SECRET);
   let checkouts = 0;
 
