@@ -6,8 +6,8 @@ import type { EventOptions, LogOptions } from './cli/follow.ts';
 import type { OffersOptions } from './cli/offers.ts';
 import type { PlanOptions } from './cli/plan.ts';
 import { createSession, type Session } from './cli/session.ts';
-import { SIMULATE_HELP } from './cli/simulate-help.ts';
 import type { SimulateOptions } from './cli/simulate.ts';
+import { SIMULATE_HELP } from './cli/simulate-help.ts';
 import type { StatusOptions } from './cli/status.ts';
 import type { TokenOptions } from './cli/token.ts';
 import type { ValidateOptions } from './cli/validate.ts';
@@ -170,7 +170,11 @@ function addSimulate(command: AddCommand): void {
     'simulate outage.yml --json | tail -1 | jq .summary',
   ])
     .argument('<scenario>', 'a YAML file, as docs/simulate.md describes it')
-    .option('--seed <number>', 'of everything that is left to chance (default: what the scenario says)', integer)
+    .option(
+      '--seed <number>',
+      'of everything that is left to chance (default: what the scenario says)',
+      integer,
+    )
     .option('--json', 'print JSON lines on standard output: one per event, the summary last')
     .addHelpText('after', SIMULATE_HELP)
     .action(

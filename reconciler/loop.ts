@@ -38,6 +38,13 @@ const BATCH = 256;
 const IDLE_MS = 15_000;
 const STORE_RETRY_MS = 500;
 
+/** The lease of a pass under way, as it was last renewed. */
+interface Held {
+  lease: Lease;
+  /** The store's clock less ours: at least, for the answer to the claim took its time. */
+  readonly aheadMs: number;
+}
+
 export function createLoop({
   store,
   clock,
@@ -48,7 +55,7 @@ export function createLoop({
   onFailure,
   onRecovery,
 }: LoopOptions): Loop {
-  const active = new Map<string, Lease>();
+  const active = new Map<string, Held>();
   const crashes = new Map<string, number>();
   const ended: { settlement: Settlement; deadline: number }[] = [];
   const woken = new Set<string>();
@@ -97,9 +104,9 @@ export function createLoop({
 
   async function settleEnded(): Promise<boolean> {
     if (ended.length === 0) return true;
-    const batch = ended.splice(0);
+    const batch = takeDistinct(ended);
     const lost = await guarded(() => store.settle(batch.map(({ settlement }) => settlement)));
-    if (lost) return true;
+    if (lost) return ended.length === 0 || settleEnded();
     // The lease still guards the write, so trying again is safe for as long as it may be ours.
     ended.push(...batch.filter(({ deadline }) => clock.now() < deadline));
     return retrySoon();
@@ -137,10 +144,11 @@ export function createLoop({
     return true;
   }
 
-  async function work(claim: Claim): Promise<void> {
-    const { key } = claim.record;
-    active.set(key, claim.lease);
-    const deadline = clock.now() + LEASE_MS;
+  async function work(claimed: Claim): Promise<void> {
+    const { key } = claimed.record;
+    const held: Held = { lease: claimed.lease, aheadMs: claimed.now - clock.now() };
+    active.set(key, held);
+    const claim = heldClaim(claimed, held);
     const settlement = await pass(claim).then(
       (done) => {
         crashes.delete(key);
@@ -148,8 +156,8 @@ export function createLoop({
       },
       (error) => afterCrash(claim, asFailure(error)),
     );
-    active.delete(key);
-    ended.push({ settlement, deadline });
+    if (active.get(key) === held) active.delete(key);
+    ended.push({ settlement, deadline: held.lease.until - held.aheadMs });
     await pump();
   }
 
@@ -162,8 +170,22 @@ export function createLoop({
   }
 
   async function renew(): Promise<void> {
-    if (active.size > 0) await guarded(() => store.renew([...active.values()], LEASE_MS));
+    if (active.size > 0) await renewAll([...active.values()]);
     if (!isStopped) cancelRenewal = clock.after(RENEW_MS, () => void renew());
+  }
+
+  async function renewAll(all: readonly Held[]): Promise<void> {
+    const sentAt = clock.now();
+    const kept = await guarded(() =>
+      store.renew(
+        all.map(({ lease }) => lease),
+        LEASE_MS,
+      ),
+    );
+    for (const held of all) {
+      const until = Math.round(sentAt + held.aheadMs) + LEASE_MS;
+      if (kept?.has(held.lease.key)) held.lease = { ...held.lease, until };
+    }
   }
 
   let cancelRenewal = () => {};
@@ -190,6 +212,31 @@ export function createLoop({
         if (isDown) break;
         await new Promise<void>((resolve) => clock.after(5, resolve));
       }
+    },
+  };
+}
+
+// Private
+
+/**
+ * At most one of each key, oldest first; the others stay. After a sleep of the machine a key may have been claimed anew,
+ * by ourselves, while its last pass had not ended yet.
+ */
+function takeDistinct<Item extends { readonly settlement: Settlement }>(ended: Item[]): Item[] {
+  const keys = new Set<string>();
+  const isFirst = ({ settlement: { lease } }: Item) => !keys.has(lease.key) && keys.add(lease.key);
+  const all = ended.splice(0);
+  const batch = all.filter(isFirst);
+  ended.push(...all.filter((item) => !batch.includes(item)));
+  return batch;
+}
+
+/** A pass that takes long sees how long it may still go on. */
+function heldClaim(claim: Claim, held: Held): Claim {
+  return {
+    ...claim,
+    get lease() {
+      return held.lease;
     },
   };
 }

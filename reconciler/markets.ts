@@ -9,15 +9,16 @@ import { changedPrice, groupPlanOf } from './plan/price.ts';
 /** What a process is made of may tell what machine it needs. */
 export type Ask = (
   placement: Placement,
-  process: Pick<ProcessSpec, 'image' | 'docker'>,
+  process: Pick<ProcessSpec, 'image' | 'docker' | 'privileged' | 'volumes'>,
 ) => Market | Promise<Market>;
 
 /** Asks once for each different question. */
 export function askOnce(ask: Ask): Ask {
   const answers = new Map<string, ReturnType<Ask>>();
   return (placement, process) => {
-    const { image, docker } = process;
-    const key = canonical({ placement, image, docker });
+    const { image, docker, privileged, volumes } = process;
+    // Of an image it matters that there is one, not which.
+    const key = canonical({ placement, isDefault: image === null, docker, privileged, volumes });
     const answer = answers.get(key) ?? ask(placement, process);
     answers.set(key, answer);
     return answer;

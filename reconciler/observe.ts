@@ -1,6 +1,13 @@
 // Reads the world for one pass. Partial failure is data: what could not be asked is `unknown`, never `missing`.
 import type { Backend } from '../backends/backend.ts';
-import type { Actual, OffersFact, ProbeResult, ReplicaFact, TrafficFact } from '../schemas/actual.ts';
+import type {
+  Actual,
+  Instance,
+  OffersFact,
+  ProbeResult,
+  ReplicaFact,
+  TrafficFact,
+} from '../schemas/actual.ts';
 import type { DesiredRecord, Placement } from '../schemas/desired.ts';
 import { asFailure } from '../schemas/errors.ts';
 import type { Replica, ServiceState } from '../schemas/rollout.ts';
@@ -66,7 +73,7 @@ async function factOf(deps: ObserveDeps, state: ServiceState | null, replica: Re
     const instance = await (replica.instance
       ? backend.get(replica.instance)
       : find(backend, deps.owner, state, replica));
-    if (!instance) return { kind: 'missing' };
+    if (!instance || !isOf(instance, deps.owner, state, replica)) return { kind: 'missing' };
     const process =
       instance.status === 'provisioning'
         ? { kind: 'absent' as const }
@@ -82,11 +89,16 @@ async function factOf(deps: ObserveDeps, state: ServiceState | null, replica: Re
 /** The answer to `create` may have been lost, so an instance without a recorded id is looked for by its tags. */
 async function find(backend: Backend, owner: string, state: ServiceState | null, replica: Replica) {
   const instances = await backend.list(owner);
+  return instances.find((instance) => isOf(instance, owner, state, replica)) ?? null;
+}
+
+/** One whose tags name somebody else is not ours any more, whatever we remember of its id. */
+function isOf({ tags }: Instance, owner: string, state: ServiceState | null, replica: Replica): boolean {
   return (
-    instances.find(
-      ({ tags }) =>
-        tags.project === state?.project && tags.replica === replica.name && tags.attempt === replica.attempt,
-    ) ?? null
+    tags.owner === owner &&
+    tags.project === state?.project &&
+    tags.replica === replica.name &&
+    tags.attempt === replica.attempt
   );
 }
 
@@ -114,11 +126,12 @@ async function offersFor(
       (name) => [name, wish.spec.groups.find((group) => group.name === name)?.placement] as const,
     ),
   );
-  const facts = new Map<string, OffersFact>();
-  for (const [name, placement] of placements) {
-    if (placement && !facts.has(name)) facts.set(name, await offersOf(deps, placement));
-  }
-  return Object.fromEntries(facts);
+  // What is wished goes before what is the target.
+  const asked = new Map(placements.toReversed());
+  const facts = [...asked].map(async ([name, placement]) =>
+    placement ? [[name, await offersOf(deps, placement)] as const] : [],
+  );
+  return Object.fromEntries((await Promise.all(facts)).flat());
 }
 
 /** Offers of all backends that answer; one that fails is left out, and named when no other has an offer. */

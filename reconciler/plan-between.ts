@@ -85,7 +85,14 @@ function inForce({ desired, policy }: WantedServices) {
     return [name, record] as const;
   });
   const state = { renames: [], ...(policy ? { policies: { before: policy, own: policy } } : {}) };
-  return { project: '', store: { list: async () => [] }, state, known: new Map(known), isGated: false };
+  return {
+    project: '',
+    commit: null,
+    store: { list: async () => [] },
+    state,
+    known: new Map(known),
+    isGated: false,
+  };
 }
 
 /** Names that the files give but do not describe, and services whose file does not parse any more. */

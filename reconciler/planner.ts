@@ -43,6 +43,7 @@ export function createPlanner({ store, wanted, market, prices, applyOf }: Planne
     const unread = new Set([...found.unread, ...madeOf(records, found.broken)]);
     const preview = await previewOf({
       project,
+      commit: files ? null : (state?.commit ?? null),
       store,
       state: state ?? null,
       known: desiredRecords(records),
@@ -96,12 +97,17 @@ function desiredRecords(records: readonly KeyRecord[]): Map<string, DesiredRecor
   return new Map(known.map(({ service, desired }) => [service, desired as DesiredRecord]));
 }
 
-/** What the newest commit asks for is in the store already; where a file does not parse, its last good spec is. */
+/**
+ * What the newest commit asks for is in the store already; where a file does not parse, its last good spec is. A former
+ * name is kept in force until the new one serves, yet no file asks for it any more.
+ */
 function committedOf(records: readonly KeyRecord[], state: ProjectState | null | undefined): WantedServices {
   const desired = new Map<string, DesiredService>();
   const unread = new Set<string>();
   const problems = [...(state?.problems ?? [])];
+  const former = new Set(state?.renames.map(({ from }) => from));
   for (const [name, record] of desiredRecords(records)) {
+    if (former.has(name)) continue;
     problems.push(...record.problems);
     const service = askedOf(record);
     if (service) desired.set(name, service);

@@ -7,13 +7,16 @@ import { readCosts } from './costs.ts';
 import { type Ask, priceOfSpec } from './markets.ts';
 import { type Admission, type AdmitInput, admit, costsOf, policiesFor } from './plan/admit.ts';
 import type { PlanContext } from './plan/diff.ts';
+import { policyChanges } from './plan/loosened.ts';
 import type { Store } from './store/store.ts';
 import type { WantedServices } from './wanted.ts';
 
 export interface PreviewOptions {
   readonly project: string;
+  /** What is judged; null: files that are no commit yet. */
+  readonly commit: string | null;
   readonly store: Pick<Store, 'list'>;
-  readonly state: Pick<ProjectState, 'applied' | 'policies' | 'pending' | 'renames'> | null;
+  readonly state: Pick<ProjectState, 'applied' | 'policies' | 'renames'> | null;
   readonly known: ReadonlyMap<string, DesiredRecord>;
   readonly found: WantedServices;
   readonly ask: Ask;
@@ -26,7 +29,7 @@ export async function previewOf(
   options: PreviewOptions,
 ): Promise<Pick<PlanContext, 'holdOf' | 'policyWarnings'>> {
   const { state, known, found, isGated, now } = options;
-  const commit = state?.pending?.commit ?? FILES;
+  const commit = options.commit ?? FILES;
   const question: Omit<AdmitInput, 'costs'> = {
     commit,
     known,
@@ -44,7 +47,11 @@ export async function previewOf(
   const admission = admit({ ...question, costs });
   return {
     holdOf: (service) => holdOf(admission, service) ?? (isGated ? APPROVAL : undefined),
-    policyWarnings: [...admission.warnings, ...budgetWarnings(admission)],
+    policyWarnings: [
+      ...(state?.policies ? policyChanges(state.policies.own, question.policies.own) : []),
+      ...admission.warnings,
+      ...budgetWarnings(admission),
+    ],
   };
 }
 

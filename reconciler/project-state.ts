@@ -41,7 +41,7 @@ export function stateAfter(
     problems: [
       ...snapshot.problems,
       ...strangers(snapshot.mentions, [...admission.records.keys()]),
-      ...homeless(snapshot),
+      ...homeless(snapshot, admission.records),
     ],
     others: othersOf(snapshot),
     held: admission.held,
@@ -51,10 +51,11 @@ export function stateAfter(
 
 // Private
 
-/** Problems of files that do not even say what they are called. */
-function homeless(snapshot: Snapshot): Problem[] {
+/** Problems of files that no service has: they do not say what they are called, or are no services. */
+function homeless(snapshot: Snapshot, records: Admission['records']): Problem[] {
+  const told = new Set([...records.values()].flatMap(({ problems }) => problems.map(({ file }) => file)));
   return [...snapshot.files.values()]
-    .filter(({ ok, name }) => !ok && name === null)
+    .filter(({ ok, path }) => !ok && !told.has(path))
     .flatMap(({ problems }) => problems);
 }
 

@@ -83,7 +83,7 @@ function unreadOf(
   conflicts: ReadonlyMap<string, readonly Problem[]>,
   desired: ReadonlyMap<string, DesiredService>,
 ): Set<string> {
-  const names = parsed.flatMap(({ name }) => name ?? []);
+  const names = parsed.flatMap(({ ok, type, name }) => (ok && type !== 'service' ? [] : (name ?? [])));
   return new Set([...conflicts.keys(), ...names].filter((name) => !desired.has(name)));
 }
 

@@ -70,7 +70,14 @@ function part<Field extends keyof Row>(fields: readonly Field[], rules: readonly
 
 const PLACE = part(
   ['backend', 'region'],
-  [REQUIREMENTS.backends, REQUIREMENTS.regions, REQUIREMENTS.availability_zones],
+  [
+    REQUIREMENTS.backends,
+    REQUIREMENTS.regions,
+    REQUIREMENTS.availability_zones,
+    REQUIREMENTS.reservation,
+    REQUIREMENTS.privileged,
+    REQUIREMENTS.volumes,
+  ],
 );
 
 const NAME = part(['instance'], [REQUIREMENTS.instance_types]);

@@ -98,6 +98,7 @@ const FORMATS: readonly (readonly [column: string, what: string, fits: (text: st
   ['spot', '`True` or `False`', (text) => /^(true|false)$/i.test(text)],
   ['disk_size', 'an amount', optional(isAmount)],
   ['cpu_arch', '`x86` or `arm`', optional((text) => /^(x86|arm)$/i.test(text))],
+  ['provider_data', 'JSON', optional(isJson)],
 ];
 
 function cellsUnder(names: readonly string[], cells: readonly string[]): Cells {
@@ -139,9 +140,20 @@ function optional(fits: (text: string) => boolean): (text: string) => boolean {
 }
 
 function isAmount(text: string): boolean {
-  return /^\d/.test(text) && Number.isFinite(Number(text));
+  return /^[\d.]/.test(text) && Number.isFinite(Number(text));
 }
 
 function isCount(text: string): boolean {
   return /^\d+$/.test(text);
+}
+
+/** Nothing here reads it, but a row with half of it is half a row. */
+function isJson(text: string): boolean {
+  if (text === '{}') return true;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -8,13 +8,16 @@ export function diskOf({ backend, diskGib }: Pick<Row, 'backend' | 'diskGib'>, w
   return size >= wanted.min && (wanted.max === null || size <= wanted.max) ? size : null;
 }
 
-/** The size closest to what is wanted that the instance can have. */
+/** The size closest to what is wanted that the instance can have. Where any will do, it is the usual one. */
 export function nearestDisk({ backend, diskGib }: Pick<Row, 'backend' | 'diskGib'>, wanted: Range): number {
   const { min, max } = sizesAt(backend);
-  return diskGib ?? Math.min(Math.max(min, wanted.min), max ?? Number.POSITIVE_INFINITY);
+  const least = wanted.min === 0 && wanted.max === null ? USUAL_GIB : wanted.min;
+  return diskGib ?? Math.min(Math.max(min, least), max ?? Number.POSITIVE_INFINITY);
 }
 
 // Private
+
+const USUAL_GIB = 100;
 
 function sizesAt(backend: string): Range {
   return SIZES.get(backend) ?? { min: 1, max: null };

@@ -84,9 +84,17 @@ function culprits(table: Table, query: Query, names: readonly Requirement[]): re
 }
 
 function excluded(names: readonly Requirement[], rows: number, misses: readonly Miss[]): Excluded {
-  const words = misses.map((miss) => miss.words).filter((each) => each !== '');
+  const texts = misses.map(({ words }, index) =>
+    names.length > 1 ? named(names[index] ?? '', words) : words,
+  );
+  const words = texts.filter((text) => text !== '');
   return {
     exclusion: { requirement: names.join(' + '), rows, nearest: words.join(' and ') },
     distance: misses.reduce((sum, { distance }) => sum + distance, 0),
   };
+}
+
+/** Beside others a bare value does not say what it is of. */
+function named(name: string, words: string): string {
+  return words === '' || words.startsWith('`') ? words : `\`${name}: ${words}\``;
 }

@@ -1,16 +1,16 @@
 // What a placement could be bought for: by a price list, by backends that are asked now, and by both put together.
-import type { Placement, ProcessSpec } from '../../schemas/desired.ts';
+import type { Placement } from '../../schemas/desired.ts';
 import { asFailure } from '../../schemas/errors.ts';
-import type { Market, Offer } from '../../schemas/offer.ts';
+import { compareOffers, type Market, type Offer } from '../../schemas/offer.ts';
 import type { Backend } from '../backend.ts';
 import type { Catalog } from './index.ts';
-import { queryOf } from './query.ts';
+import { type Machine, queryOf } from './query.ts';
 
 /** What a price list says, its first `limit` offers. Nothing of it is known to be for sale. */
 export function marketOf(
   catalog: Catalog,
   placement: Placement,
-  process: Pick<ProcessSpec, 'image' | 'docker'> | undefined,
+  process: Machine | undefined,
   limit: number,
 ): Market {
   const query = queryOf(placement, process);
@@ -44,18 +44,6 @@ export function overlay(live: readonly Offer[], market: Market): Market {
   return { ...market, offers: offers.toSorted(compareOffers), total: market.total + added.length };
 }
 
-/** What is idle costs nothing more; then the cheapest. Total, for offers of different things. */
-export function compareOffers(a: Offer, b: Offer): number {
-  return (
-    Number(b.availability === 'idle') - Number(a.availability === 'idle') ||
-    a.price - b.price ||
-    compare(a.backend, b.backend) ||
-    compare(a.region, b.region) ||
-    compare(a.instance, b.instance) ||
-    Number(a.spot) - Number(b.spot)
-  );
-}
-
 // Private
 
 interface Answer {
@@ -83,8 +71,4 @@ async function ask(
 /** GPUs are part of it: `gcp` sells one machine type with several. */
 function keyOf({ backend, region, instance, spot, resources: { gpus } }: Offer): string {
   return JSON.stringify([backend, region, instance, spot, gpus.length, gpus[0]?.name]).toLowerCase();
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

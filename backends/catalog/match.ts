@@ -2,8 +2,9 @@
 // rule; the index only gets there faster.
 import type { Range } from '../../schemas/desired.ts';
 import { diskOf } from './disk.ts';
+import { hasFeature } from './features.ts';
 import { capabilityOf, compareCapabilities } from './gpus.ts';
-import type { GpuQuery, Query } from './query.ts';
+import type { Feature, GpuQuery, Query } from './query.ts';
 import { backendName, mayBeIn, type Row, regionOf } from './row.ts';
 
 /** What a query asks of some fields of a row; null: nothing. */
@@ -33,6 +34,10 @@ const spotPolicy: Rule<'spot'> = (query) =>
   query.spot === 'auto' ? null : ({ spot }) => spot === (query.spot === 'spot');
 
 const maxPrice: Rule<'price'> = ({ maxPrice: most }) => (most === null ? null : ({ price }) => price <= most);
+
+function feature(asked: Feature): Rule<'backend'> {
+  return ({ features }) => (features.includes(asked) ? ({ backend }) => hasFeature(backend, asked) : null);
+}
 
 const cpu: Rule<'cpu'> = (query) => (row) => within(row.cpu, query.cpu);
 
@@ -94,6 +99,9 @@ export const REQUIREMENTS = {
   regions,
   availability_zones: zones,
   instance_types: instanceTypes,
+  reservation: feature('reservation'),
+  privileged: feature('privileged'),
+  volumes: feature('volumes'),
   cpu,
   'cpu.arch': arch,
   memory,

@@ -30,6 +30,9 @@ const MISSES: { readonly [name in Requirement]: (row: Row, query: Query) => Miss
   regions: (row) => other(regionOf(row)),
   availability_zones: (row) => other(row.backend === 'gcp' ? row.region : ''),
   instance_types: ({ instance }) => other(instance),
+  reservation: () => other(''),
+  privileged: () => other('false'),
+  volumes: () => other(''),
   cpu: (row, query) => beyond('cpu', row.cpu, query.cpu),
   'cpu.arch': ({ arch }) => other(arch),
   memory: (row, query) => beyond('memory', row.memoryGib, query.memoryGib, 'GB'),
@@ -47,11 +50,11 @@ function other(words: string): Miss {
   return { words, distance: 1 };
 }
 
-/** `64GB..` is the end that must reach down to 64, `..64GB` the one that must reach up to it. */
+/** One end of the range, as a file says it: `64GB..` must reach down to 64, `..64GB` up to it. */
 function beyond(name: string, value: number, range: Range | null, unit = ''): Miss {
   const { min, max } = range ?? { min: value, max: value };
-  if (value < min) return { words: `\`${name}\` ≤ ${value}${unit}..`, distance: (min - value) / min };
-  return { words: `\`${name}\` ≥ ..${value}${unit}`, distance: above(value, max ?? value) };
+  if (value < min) return { words: `\`${name}: ${value}${unit}..\``, distance: (min - value) / min };
+  return { words: `\`${name}: ..${value}${unit}\``, distance: above(value, max ?? value) };
 }
 
 function above(value: number, most: number): number {
@@ -62,7 +65,7 @@ function incapable(name: string, least: string): Miss {
   const capability = capabilityOf(name);
   if (capability === null) return other('');
   return {
-    words: `\`gpu.compute_capability\` ≤ ${capability}`,
+    words: `\`gpu.compute_capability: ${capability}\``,
     distance: (Number(least) - Number(capability)) / Number(least),
   };
 }

@@ -18,7 +18,16 @@ export interface Query {
   readonly instanceTypes: readonly string[] | null;
   /** A row with any other flag is not shown; null: every row is. */
   readonly allowedFlags: readonly string[] | null;
+  /** What a backend must be able to do. */
+  readonly features: readonly Feature[];
 }
+
+/** By the fields that ask for them: containers with all rights, folders of the machine, reserved capacity. */
+export type Feature = 'privileged' | 'volumes' | 'reservation';
+
+/** What of a process tells which machine it needs. */
+export type Machine = Pick<ProcessSpec, 'image' | 'docker'> &
+  Partial<Pick<ProcessSpec, 'privileged' | 'volumes'>>;
 
 export interface GpuQuery {
   /** null: any. */
@@ -38,7 +47,7 @@ export interface GpuQuery {
  * Fills in the defaults of the language. Without `image` and `docker` the process runs in the default image, which is for
  * x86 and NVIDIA only; when the process is not known, nothing is inferred from it.
  */
-export function queryOf(placement: Placement, process?: Pick<ProcessSpec, 'image' | 'docker'>): Query {
+export function queryOf(placement: Placement, process?: Machine): Query {
   const { cpu, memoryGib, diskGib, gpu } = placement.requirement;
   const plain = process !== undefined && process.image === null;
   return {
@@ -54,6 +63,7 @@ export function queryOf(placement: Placement, process?: Pick<ProcessSpec, 'image
     availabilityZones: placement.availabilityZones,
     instanceTypes: placement.instanceTypes,
     allowedFlags: KNOWN_FLAGS,
+    features: featuresOf(placement, process),
   };
 }
 
@@ -78,6 +88,16 @@ const ANY_GPU: GpuQuery = {
   totalMemoryGib: null,
   computeCapability: null,
 };
+
+function featuresOf({ reservation }: Placement, process: Machine | undefined): Feature[] {
+  const { docker = false, privileged = false, volumes = [] } = process ?? {};
+  const needsFolders = volumes.some((volume) => 'instance_path' in volume && volume.optional !== true);
+  return [
+    ...(docker || privileged ? ['privileged' as const] : []),
+    ...(needsFolders ? ['volumes' as const] : []),
+    ...(reservation === null ? [] : ['reservation' as const]),
+  ];
+}
 
 /** Names that are all known, and of one vendor, tell it; without names the default image does. */
 function withVendor(gpu: GpuQuery, inDefaultImage: boolean): GpuQuery {

@@ -1,6 +1,6 @@
 // A query with one requirement less.
 import type { Requirement } from './match.ts';
-import type { GpuQuery, Query } from './query.ts';
+import type { Feature, GpuQuery, Query } from './query.ts';
 
 export function without(query: Query, requirement: Requirement): Query {
   return { ...query, ...GONE[requirement](query) };
@@ -17,6 +17,9 @@ const GONE: { readonly [name in Requirement]: (query: Query) => Partial<Query> }
   regions: () => ({ regions: null }),
   availability_zones: () => ({ availabilityZones: null }),
   instance_types: () => ({ instanceTypes: null }),
+  reservation: feature('reservation'),
+  privileged: feature('privileged'),
+  volumes: feature('volumes'),
   cpu: () => ({ cpu: ANY }),
   'cpu.arch': () => ({ arch: null }),
   memory: () => ({ memoryGib: ANY }),
@@ -29,6 +32,10 @@ const GONE: { readonly [name in Requirement]: (query: Query) => Partial<Query> }
   'gpu.total_memory': gpu(() => ({ totalMemoryGib: null })),
   'gpu.compute_capability': gpu(() => ({ computeCapability: null })),
 };
+
+function feature(asked: Feature): (query: Query) => Partial<Query> {
+  return ({ features }) => ({ features: features.filter((each) => each !== asked) });
+}
 
 function gpu(change: (gpu: GpuQuery) => Partial<GpuQuery>): (query: Query) => Partial<Query> {
   return (query) => ({ gpu: { ...query.gpu, ...change(query.gpu) } });

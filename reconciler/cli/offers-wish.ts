@@ -29,6 +29,8 @@ export interface Wish {
   /** Of what; '' of nothing that has a name. */
   readonly title: string;
   readonly placement: Placement;
+  /** null: of one machine. */
+  readonly replicas: GroupSpec['replicas'] | null;
   /** Known only of a file. */
   readonly process: ProcessSpec | undefined;
   /** The placement in short, as a file would say it. */
@@ -38,23 +40,19 @@ export interface Wish {
 /** Never empty. Throws when the file or a flag is wrong. */
 export function wishesOf(session: Session, flags: OfferFlags): Wish[] {
   const asked = placementOf(flags);
-  if (flags.file === undefined) return [wishOf('0', '', asked, undefined)];
+  if (flags.file === undefined) return [wishOf('', asked, null)];
   const { name, groups } = serviceOf(session, flags.file);
   return groups.map((group) => {
     const title = groups.length > 1 ? `${name} / ${group.name}` : name;
-    return wishOf(group.name, title, overridden(group.placement, flags, asked), group.process);
+    return wishOf(title, overridden(group.placement, flags, asked), group);
   });
 }
 
 // Private
 
-function wishOf(
-  group: string,
-  title: string,
-  placement: Placement,
-  process: GroupSpec['process'] | undefined,
-): Wish {
-  return { group, title, placement, process, text: wishText(queryOf(placement, process)) };
+function wishOf(title: string, placement: Placement, group: GroupSpec | null): Wish {
+  const { name = '0', replicas = null, process } = group ?? {};
+  return { group: name, title, placement, replicas, process, text: wishText(queryOf(placement, process)) };
 }
 
 // Private: flags

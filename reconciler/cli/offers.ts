@@ -68,12 +68,11 @@ function notesOf({ notes, bad }: LoadedCatalog): string[] {
 }
 
 function documentOf(wishes: readonly Wish[], markets: readonly Market[], loaded: LoadedCatalog) {
-  const groups = markets.map(({ offers, total, excluded }, index) => ({
-    name: wishes[index]?.group ?? '',
-    offers,
-    total,
-    excluded,
-  }));
+  const groups = markets.map(({ offers, total, excluded }, index) => {
+    const { group: name = '', replicas = null } = wishes[index] ?? {};
+    const pricePerReplica = offers[0]?.price ?? null;
+    return { name, ...(replicas && { replicas }), pricePerReplica, offers, total, excluded };
+  });
   const { offers = [], total = 0, excluded = [] } = groups[0] ?? {};
   const { source, date, providers, bad } = loaded;
   return { offers, total, excluded, groups, source, date, providers, bad: bad.slice(0, BAD_SHOWN) };
@@ -86,6 +85,7 @@ function viewOf(wishes: readonly Wish[], markets: readonly Market[], loaded: Loa
     groups: markets.map((market, index) => ({
       name: wishes[index]?.title ?? '',
       wish: wishes[index]?.text ?? '',
+      replicas: wishes[index]?.replicas ?? null,
       market,
     })),
     prices: { source, date },

@@ -52,7 +52,7 @@ async function planAlone(session: Session, path: string, catalog: string | undef
 
 /** Offers of a price list: what somebody published, not what is for sale now. */
 async function listedPrices({ env, note }: Session, dir: string | undefined): Promise<BetweenOptions> {
-  const { catalog, source, date, notes } = await openCatalog(catalogFrom(env, { dir }));
+  const { catalog, source, date, notes } = await openCatalog(catalogFrom(env, { dir, network: false }));
   for (const text of notes) note(text);
   return {
     prices: { source, date },

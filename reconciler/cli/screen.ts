@@ -73,19 +73,23 @@ const GRAPHEMES = new Intl.Segmenter();
 const WIDE =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u;
 
-/** Other people's text must not steer the terminal: its colours are dropped, other control characters shown, not sent. */
+/**
+ * Other people's text must not steer the terminal: its colours are dropped; other control characters, and marks that turn
+ * the reading direction, are shown, not sent.
+ */
 function visible(text: string): string {
-  return text
-    .replace(COLOUR, '')
-    .replace(CONTROL, (character) =>
-      character === '\t' ? '  ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-    );
+  return text.replace(COLOUR, '').replaceAll('\t', '  ').replace(CONTROL, codeText);
+}
+
+function codeText(character: string): string {
+  const code = character.charCodeAt(0).toString(16);
+  return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const COLOUR = /\x1b\[[0-9;:]*m/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
+const CONTROL = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 function fitting(parts: readonly string[], columns: number): string[] {
   let used = 0;

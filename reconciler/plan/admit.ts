@@ -178,7 +178,11 @@ function heldByWindow(opening: Opening): Held | null {
 }
 
 /** The same as before keeps its `since`, and the commit that asked first. */
-function pendingOf({ service, waited, isNew }: Ask, held: Held, { commit, now }: AdmitInput): Pending {
+function pendingOf(
+  { service, waited, isNew }: Ask,
+  held: Held,
+  { commit, now, isApproved }: AdmitInput,
+): Pending {
   const isSame = waited?.reason === held.reason;
   return {
     ...held,
@@ -186,6 +190,7 @@ function pendingOf({ service, waited, isNew }: Ask, held: Held, { commit, now }:
     revision: service?.revision ?? null,
     since: isSame ? waited.since : now,
     ...(service ? { service: waited?.service ?? service } : {}),
+    ...(isNew && !isApproved ? { unapproved: true } : {}),
   };
 }
 
@@ -196,7 +201,8 @@ function inForce(
   pending: Pending | undefined,
 ): DesiredRecord | null {
   const [before, asked] = [known.get(name), next.get(name)];
-  if (!asked) return before ?? null;
+  // With its file go the mistakes in it.
+  if (!asked) return before ? { ...before, problems: [] } : null;
   if (!pending) return asked;
   return { service: before?.service ?? null, removed: false, problems: asked.problems };
 }

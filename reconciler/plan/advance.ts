@@ -1,15 +1,15 @@
 // Folds what was observed into the replicas: each moves at most one phase on, and says why.
 // Decides nothing about what should be; that is `aim` and `roll`.
-import type { Actual, Instance, ProcessStatus, ReplicaFact } from '../../schemas/actual.ts';
-import type { ServiceSpec } from '../../schemas/desired.ts';
+import type { Actual, ProcessStatus, ReplicaFact } from '../../schemas/actual.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Offer } from '../../schemas/offer.ts';
 import type { ProbeState, Replica, ReplicaFailure, ServiceState } from '../../schemas/rollout.ts';
-import { hiddenMs, STOP_GRACE_MS } from './deadlines.ts';
-import { isEnding } from './deployments.ts';
+import { advanceDraining, advanceStopping, advanceTerminating } from './depart.ts';
+import { type Context, eventOf, type Move, unchanged } from './move.ts';
 import { foldProbes, meetsProbes, staysReady } from './probes.ts';
+import { withdrawn } from './withdraw.ts';
 
-/** A pass that comes later than this after the last one looked at nothing in between: the gap is charged to no deadline. */
+/** Of the time since the last look, no more than this counts as watched; the rest is charged to no deadline. */
 export const MAX_GAP_MS = 10_000;
 
 /** How a replica ended that was not asked to. */
@@ -42,8 +42,8 @@ export interface Advance {
 
 /** Time that may be charged to stage deadlines since the last pass. */
 export function chargeMs(observedAt: number, now: number): number {
-  const gap = now - observedAt;
-  return gap > 0 && gap <= MAX_GAP_MS ? gap : 0;
+  // Not nothing: where each look itself takes that long, as with a slow backend, no deadline would ever come.
+  return Math.min(MAX_GAP_MS, Math.max(0, now - observedAt));
 }
 
 export function advance(state: ServiceState, actual: Actual, now: number): Advance {
@@ -73,22 +73,6 @@ function lastLines(name: string, fact: ReplicaFact): [string, readonly string[]]
   return log.length > 0 ? [[name, log]] : [];
 }
 
-interface Context {
-  readonly replica: Replica;
-  readonly fact: ReplicaFact;
-  readonly spec: ServiceSpec;
-  readonly state: ServiceState;
-  readonly actual: Actual;
-  readonly elapsed: number;
-  readonly now: number;
-}
-
-interface Move {
-  readonly replica: Replica | null;
-  readonly end?: End;
-  readonly events: readonly NewEvent[];
-}
-
 /** The answer to `create` may have been lost: what was found by its tags is known by its id from then on. */
 function identified(replica: Replica, fact: ReplicaFact): Replica {
   return fact.kind === 'present' && replica.instance === null
@@ -96,13 +80,8 @@ function identified(replica: Replica, fact: ReplicaFact): Replica {
     : replica;
 }
 
-function unchanged(replica: Replica, change: Partial<Replica> = {}): Move {
-  return { replica: { ...replica, ...change }, events: [] };
-}
-
 function advanceReplica(context: Context): Move {
-  const { replica, fact } = context;
-  switch (replica.phase) {
+  switch (context.replica.phase) {
     case 'creating':
       return advanceCreating(context);
     case 'starting':
@@ -115,7 +94,7 @@ function advanceReplica(context: Context): Move {
     case 'stopping':
       return advanceStopping(context);
     case 'terminating':
-      return fact.kind === 'missing' ? missed(context) : unchanged(replica);
+      return advanceTerminating(context);
   }
 }
 
@@ -133,20 +112,6 @@ function advanceCreating({ replica, fact, elapsed }: Context): Move {
     retryAt: 0,
     detail: '',
   });
-}
-
-function advanceStopping({ replica, fact, spec, elapsed, ...rest }: Context): Move {
-  if (fact.kind === 'missing') return missed({ replica, fact, spec, elapsed, ...rest });
-  if (fact.kind === 'unknown') return unchanged(replica);
-  const stageMs = replica.stageMs + elapsed;
-  if (hasEnded(fact.process)) return unchanged(replica, { phase: 'terminating', stageMs: 0 });
-  return stageMs < spec.stopMs + STOP_GRACE_MS
-    ? unchanged(replica, { stageMs })
-    : unchanged(replica, {
-        phase: 'terminating',
-        stageMs: 0,
-        detail: 'its process does not end; its machine is ended',
-      });
 }
 
 function advanceRunning(context: Context): Move {
@@ -234,7 +199,7 @@ function becameReady({ replica, now, state }: Context, seen: Replica): Move {
       leaving: '',
       detail: '',
     },
-    events: [event(state, 'replica-ready', reason, replica)],
+    events: [eventOf(state, 'replica-ready', reason, replica)],
   };
 }
 
@@ -242,71 +207,7 @@ function becameUnready({ replica, state }: Context, seen: Replica, why: string =
   const detail = why || worstProbe(seen.probes) || 'its port is closed';
   return {
     replica: { ...seen, phase: 'unready', stageMs: 0, detail },
-    events: [event(state, 'replica-unready', `${replica.name} is not ready: ${detail}`, replica)],
-  };
-}
-
-function advanceDraining(context: Context): Move {
-  const { replica, fact, spec, actual, state, elapsed } = context;
-  if (fact.kind === 'missing') return gone(context);
-  if (fact.kind === 'present' && hasEnded(fact.process))
-    return unchanged(replica, { phase: 'terminating', stageMs: 0 });
-  const unrouted = actual.published >= (state.route?.version ?? 0);
-  if (!unrouted) return unchanged(replica, { detail: 'until every proxy has the new route' });
-  const inflight = actual.inflight[replica.name] ?? 0;
-  const stageMs = replica.stageMs + elapsed;
-  if (inflight === 0 || stageMs >= spec.policy.drainMs)
-    return unchanged(replica, { phase: 'stopping', stageMs: 0, detail: '' });
-  return unchanged(replica, { stageMs, detail: `${inflight} request${inflight === 1 ? '' : 's'} in flight` });
-}
-
-function hasEnded(process: ProcessStatus): boolean {
-  return process.kind === 'exited' || process.kind === 'absent';
-}
-
-/**
- * What is to end and is not to be found has ended; unless nobody ever saw it, and it may not be listed yet: then it must
- * have been missing for as long as it could be hidden.
- */
-function missed(context: Context): Move {
-  const { replica, elapsed } = context;
-  const stageMs = replica.stageMs + elapsed;
-  if (replica.instance !== null || stageMs >= hiddenMs(replica.offer)) return gone(context);
-  return unchanged(replica, { stageMs, detail: 'nobody knows whether its instance was made' });
-}
-
-/**
- * An instance that is being taken away, or is no longer what was made, is left as soon as another serves; until then it
- * is better than none.
- */
-function withdrawn(move: Move, fact: ReplicaFact, state: ServiceState): Move {
-  const { replica, events } = move;
-  if (!replica || fact.kind !== 'present' || isEnding(replica) || replica.phase === 'creating') return move;
-  const isTaken = fact.instance.status === 'stopping';
-  const leaving = isTaken ? 'its instance is being taken away' : driftText(replica, fact.instance);
-  if (leaving === '') return move;
-  const left = { ...replica, leaving };
-  if (state.replicas.find(({ name }) => name === replica.name)?.leaving === leaving)
-    return { ...move, replica: left };
-  const name = isTaken ? 'replica-interrupted' : 'drift';
-  return {
-    ...move,
-    replica: left,
-    events: [...events, event(state, name, `${left.name}: ${leaving}`, left)],
-  };
-}
-
-/** How an instance differs from what was asked for; '' when it does not. */
-function driftText({ shape, offer }: Replica, { tags, region, instance }: Instance): string {
-  if (tags.shape !== shape) return `its instance is tagged as shape ${tags.shape}, not ${shape}`;
-  if (region !== offer.region) return `its instance is in ${region}, not ${offer.region}`;
-  return instance === offer.instance ? '' : `its instance is ${instance}, not ${offer.instance}`;
-}
-
-function gone({ replica, state }: Context): Move {
-  return {
-    replica: null,
-    events: [event(state, 'replica-stopped', `${replica.name} is gone: ${replica.leaving}`, replica)],
+    events: [eventOf(state, 'replica-unready', `${replica.name} is not ready: ${detail}`, replica)],
   };
 }
 
@@ -341,7 +242,7 @@ function ended(
       trial: null,
     },
     end,
-    events: [event(state, name, `${replica.name}: ${reason}`, replica)],
+    events: [eventOf(state, name, `${replica.name}: ${reason}`, replica)],
   };
 }
 
@@ -354,14 +255,4 @@ function exitText(process: ProcessStatus & { kind: 'exited' }): string {
   if (process.signal) return `killed by ${process.signal}`;
   if (process.code === null) return process.detail || 'ended while nobody watched';
   return process.detail || `exited with ${process.code}`;
-}
-
-function event(state: ServiceState, name: NewEvent['event'], reason: string, replica: Replica): NewEvent {
-  return {
-    service: state.service,
-    event: name,
-    reason,
-    replica: replica.name,
-    deployment: replica.deployment,
-  };
 }

@@ -2,6 +2,7 @@
 import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
+import { trustedGood } from './bake.ts';
 import { adopt, isRolling, isRunningTheSame, targetOf } from './deployments.ts';
 
 export interface Aim {
@@ -74,6 +75,7 @@ function open(state: ServiceState, service: DesiredService, now: number): Aim {
   const { setAside: _, incidents: __, ...rest } = state;
   const opened: ServiceState = {
     ...rest,
+    good: trustedGood(state, now),
     lastDeployment: number,
     deployments: [...state.deployments, deployment],
     quarantine: null,

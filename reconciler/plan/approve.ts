@@ -105,7 +105,7 @@ function percent(fraction: number): string {
   return `${Number((fraction * 100).toFixed(2))} %`;
 }
 
-/** Service by service, in words. What a plan does not show (the policy, contents, secrets) has no service. */
+/** Service by service, in words. What a plan does not show (the policy, contents and secrets of what is new) has no service. */
 function differenceOf(quoted: Plan, present: Plan): ApplyAnswer['difference'] {
   const was = byService(quoted);
   const is = byService(present);
@@ -132,8 +132,8 @@ function byService({ changes }: Plan): Map<string, Change> {
 
 function madeOf(change: Change | undefined): string {
   if (!change) return '';
-  const { change: what, from = null, how, patch } = change;
-  return canonical({ what, from, how, patch });
+  const { change: what, from = null, how, patch, fields } = change;
+  return canonical({ what, from, how, patch, fields });
 }
 
 function wordsOf(change: Change | undefined): string {

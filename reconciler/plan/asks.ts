@@ -31,8 +31,7 @@ export function askOf(known: Records, name: string, service: DesiredService | nu
   const record = known.get(name);
   const pending = record?.pending ?? null;
   const waited = pending && pending.service?.digest === service?.digest ? pending : null;
-  // What was never approved belongs to the commit that is to be approved now.
-  const isNew = waited === null || waited.reason === 'approval' || waited.commit === commit;
+  const isNew = waited === null || waited.unapproved === true || waited.commit === commit;
   return { name, service, inForce: record?.service ?? null, waited, isNew };
 }
 

@@ -11,6 +11,7 @@ import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, ServiceState, Step, Waiting, WaitingReason } from '../../schemas/rollout.ts';
 import { advance } from './advance.ts';
 import { aim } from './aim.ts';
+import { formerOf } from './bake.ts';
 import { isCurrent, isEnding, isRolling, newState, targetOf } from './deployments.ts';
 import { judge } from './judge.ts';
 import { rebuild } from './rebuild.ts';
@@ -97,7 +98,7 @@ function settle(state: ServiceState, desired: DesiredRecord | null, actual: Actu
       rollout: next.rollout && { ...next.rollout, outcome: 'done', endedAt: now },
     };
   }
-  next = { ...next, deployments: stillReferred(next), waiting: waitingOf(next, desired, actual, now) };
+  next = { ...next, deployments: stillReferred(next, now), waiting: waitingOf(next, desired, actual, now) };
   const status = statusWord(next, desired);
   if (status !== state.status)
     events.push({ service: state.service, event: 'status', reason: `${state.status} → ${status}` });
@@ -122,9 +123,10 @@ function doneText(state: ServiceState, target: Deployment): string {
   return `deployment ${target.number} is done: ${count} replica${count === 1 ? '' : 's'} ready`;
 }
 
-function stillReferred(state: ServiceState): readonly Deployment[] {
+function stillReferred(state: ServiceState, now: number): readonly Deployment[] {
   const used = new Set([state.target, state.good, ...state.replicas.map((replica) => replica.deployment)]);
   for (const { trial } of state.replicas) if (trial) used.add(trial.deployment);
+  used.add(formerOf(state, now)?.number ?? null);
   return state.deployments.filter(({ number }) => used.has(number));
 }
 

@@ -13,6 +13,7 @@ export function newState(project: string, service: string, now: number): Service
     service,
     lastDeployment: 0,
     lastReplica: 0,
+    firstAttempt: Math.max(1, Math.floor(now)),
     deployments: [],
     target: null,
     good: null,
@@ -54,7 +55,10 @@ export function isEnding(replica: Replica): boolean {
 }
 
 /** A replica is current when it was made for the deployment, or was found to be what it asks for (`adopt`). */
-export function isCurrent(replica: Replica, { number, shapes }: Deployment): boolean {
+export function isCurrent(
+  replica: Replica,
+  { number, shapes }: Pick<Deployment, 'number' | 'shapes'>,
+): boolean {
   const isStamped = replica.deployment === number || replica.trial?.deployment === number;
   return isStaying(replica) && isStamped && shapes[replica.group] === replica.shape;
 }
@@ -96,7 +100,10 @@ export function sameShapes(
  * ready keeps counting by its old ones while the new ones are tried beside them. Those of a group that has another
  * name now are of the group of that name.
  */
-export function adopt(state: ServiceState, deployment: Deployment): readonly Replica[] {
+export function adopt(
+  state: ServiceState,
+  deployment: Pick<Deployment, 'number' | 'shapes' | 'spec'>,
+): readonly Replica[] {
   const renames = renamesTo(state, deployment);
   return state.replicas.map((old) => {
     const group = renames.get(old.group) ?? old.group;
@@ -111,7 +118,10 @@ export function adopt(state: ServiceState, deployment: Deployment): readonly Rep
 }
 
 /** From the groups of the present target, and those that replicas are left of. */
-function renamesTo(state: ServiceState, deployment: Deployment): ReadonlyMap<string, string> {
+function renamesTo(
+  state: ServiceState,
+  deployment: Pick<Deployment, 'shapes' | 'spec'>,
+): ReadonlyMap<string, string> {
   const target = targetOf(state);
   const known = new Map(target ? groupsOf(target).map((group) => [group.name, group]) : []);
   for (const { group: name, shape } of state.replicas) if (!known.has(name)) known.set(name, { name, shape });

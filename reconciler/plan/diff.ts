@@ -7,6 +7,7 @@ import type { Market } from '../../schemas/offer.ts';
 import type { Change, Hold, PatchOperation, Plan, PlanWarning } from '../../schemas/plan.ts';
 import type { Policy } from '../../schemas/policy.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
+import { scheduleText } from '../../schemas/schedule.ts';
 import { targetOf } from './deployments.ts';
 import { digestOf } from './digest.ts';
 import { differenceOf, type Wanted } from './fields.ts';
@@ -99,9 +100,20 @@ function prospectOf(
     ...rest,
     groups,
     price: priceOf(what, wanted, deployed, state, groups),
+    ...(what === 'keep' ? {} : aboutTime(name, wanted, context)),
   };
-  const hold = what === 'keep' ? undefined : context.holdOf?.(name);
-  return { change: hold ? { ...change, hold } : change, desired: wanted, state, marketOf };
+  return { change, desired: wanted, state, marketOf };
+}
+
+/** What keeps a change from being in force at once. */
+function aboutTime(
+  name: string,
+  wanted: Wanted | null,
+  { holdOf, now }: PlanContext,
+): Pick<Change, 'hold' | 'schedule'> {
+  const hold = holdOf?.(name);
+  const schedule = wanted && now !== undefined ? scheduleText(wanted.spec, now) : null;
+  return { ...(hold ? { hold } : {}), ...(schedule === null ? {} : { schedule }) };
 }
 
 /** What becomes of a service; null on either side means it is not there. */

@@ -12,6 +12,7 @@ import type {
 } from '../../schemas/rollout.ts';
 import type { Advance, End } from './advance.ts';
 import { backoffMs, HEALTHY_MS } from './backoff.ts';
+import { endedEarly, formerOf, MAX_EXITS, reopened } from './bake.ts';
 import { deadlineOf } from './deadlines.ts';
 import { adopt, deploymentOf, goodOf, isRolling, isStaying, targetOf } from './deployments.ts';
 import { withoutSetAside, withSetAside } from './place.ts';
@@ -19,8 +20,6 @@ import { meetsProbes } from './probes.ts';
 import { noteIncident } from './retry.ts';
 import { wantedReplicas } from './scale.ts';
 
-/** Exits of candidates that make a rollout fail: one may be bad luck, two a race, three are the revision. */
-export const MAX_EXITS = 3;
 /** Candidates that may run without becoming ready before the rollout fails. */
 export const MAX_UNREADY = 2;
 /** Failed candidates kept for people to look at. */
@@ -50,12 +49,13 @@ export function judge(before: ServiceState, advance: Advance, now: number): Judg
   };
   const counted = ends.reduce((state, end) => noteIncident(state, end.group, eventOf(end), now), noted);
   const events = late.map((end): NewEvent => failedEvent(before, end));
-  const reason = whyFailed(counted);
+  const tried = reopened(counted, formerOf(before, now));
+  const reason = whyFailed(tried);
   if (reason === null) {
     const healed = endHold(counted);
     return { state: healed.state, events: [...events, ...healed.events] };
   }
-  const failed = failRollout(counted, reason, now);
+  const failed = failRollout(tried, reason, now);
   return { state: failed.state, events: [...events, ...failed.events] };
 }
 
@@ -71,7 +71,8 @@ export function failRollout(state: ServiceState, reason: string, now: number): J
     quarantine: { digest: target.digest, until: now + policy.quarantineMs, reason },
     backoff: {},
   };
-  const next = rollback ? `; deployment ${good.number} stays` : '; held where it is';
+  const kept = state.rollout.endedAt === null ? 'stays' : 'is restored';
+  const next = rollback ? `; deployment ${good.number} ${kept}` : '; held where it is';
   return {
     state: rollback ? { ...failed, target: good.number, replicas: adopt(failed, good) } : failed,
     events: [
@@ -135,7 +136,7 @@ function whyFailed(state: ServiceState): string | null {
   if (rollout?.outcome !== 'rolling' || goodOf(state) === null || state.good === state.target) return null;
   const last = state.failures.at(-1)?.reason ?? '';
   if (rollout.exits >= MAX_EXITS)
-    return `${rollout.exits} candidates ended before the rollout was done; the last one ${last}`;
+    return `${rollout.exits} candidates ended ${rollout.endedAt === null ? 'before the rollout was done' : 'soon after they were ready'}; the last one ${last}`;
   if (rollout.unready >= MAX_UNREADY)
     return `${rollout.unready} candidates did not become ready; the last one ${last}`;
   const trial = state.replicas.find((replica) => trialOverdue(replica, state));
@@ -200,7 +201,7 @@ function setAsideAfter(
     before.replicas.flatMap(({ name, phase }) => (phase === 'creating' ? [name] : [])),
   );
   const given = replicas.filter(({ name, phase }) => phase === 'starting' && creating.has(name));
-  const kept = given.reduce((list, { offer }) => withoutSetAside(list, offer), before.setAside);
+  const kept = given.reduce((list, { offer }) => withoutSetAside(list, offer, now), before.setAside);
   const slow = ends.filter(({ kind }) => kind === 'slow');
   const setAside = slow.reduce((list, { offer, replica, reason }) => {
     const message = `${offer.backend}: ${replica} ${reason}`;
@@ -263,9 +264,12 @@ function backoffAfter(state: ServiceState, ends: readonly End[], now: number): S
 function count(state: ServiceState, rollout: Rollout, ends: readonly End[]): Rollout {
   const target: Deployment | null = targetOf(state);
   const mine = ends.filter((end) => end.deployment === rollout.to && target?.shapes[end.group] === end.shape);
+  const exits = mine.filter(
+    (end) => end.kind === 'exit' && target && endedEarly(end, rollout, target.spec.policy),
+  );
   return {
     ...rollout,
-    exits: rollout.exits + mine.filter((end) => end.kind === 'exit' && end.readyMs < HEALTHY_MS).length,
+    exits: rollout.exits + exits.length,
     unready: rollout.unready + mine.filter((end) => end.kind === 'unready').length,
   };
 }

@@ -23,7 +23,26 @@ export function loosenings({ before, own }: Policies): PlanWarning[] {
   }));
 }
 
+/** What of `trueup.yml` is another than the one in force: a commit may change nothing else, and yet is one to read. */
+export function policyChanges(inForce: Policy, own: Policy): PlanWarning[] {
+  const keys = KEYS.filter(([member]) => !isSameValue(inForce[member], own[member])).map(([, key]) => key);
+  if (keys.length === 0) return [];
+  const message = `trueup.yml changes ${keys.map((key) => `\`${key}\``).join(', ')}`;
+  return [{ kind: 'policy', service: '', message, fix: '' }];
+}
+
 // Private
+
+/** As they are written. */
+const KEYS: readonly (readonly [keyof Policy, string])[] = [
+  ['rollout', 'rollout'],
+  ['services', 'services'],
+  ['suspended', 'suspend'],
+  ['prune', 'prune'],
+  ['deletionBudget', 'deletion_budget'],
+  ['windows', 'windows'],
+  ['budget', 'budget'],
+];
 
 /** null: no limit. */
 function isRaised(before: number | null, own: number | null): boolean {

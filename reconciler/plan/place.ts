@@ -52,12 +52,14 @@ export function withSetAside(
   return [...others, { backend, region, instance, spot, failures, until, reason: failure.message }];
 }
 
-/** What gave a machine is no longer to be avoided. */
+/** What gave a machine when it was tried again has no failures in a row any more; one that is set aside stays so. */
 export function withoutSetAside(
   before: readonly SetAside[] | undefined,
   offer: Offer,
+  now: number,
 ): readonly SetAside[] | undefined {
-  return before?.some((each) => isOf(each, offer)) ? before.filter((each) => !isOf(each, offer)) : before;
+  const isOver = (each: SetAside) => isOf(each, offer) && now >= each.until;
+  return before?.some(isOver) ? before.filter((each) => !isOver(each)) : before;
 }
 
 // Private

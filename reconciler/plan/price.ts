@@ -4,7 +4,7 @@ import type { GroupSpec, RolloutPolicy } from '../../schemas/desired.ts';
 import type { Market, Offer } from '../../schemas/offer.ts';
 import type { GroupPlan, Price } from '../../schemas/plan.ts';
 import type { Replica, ServiceState } from '../../schemas/rollout.ts';
-import { goodOf, groupOf, isEnding, isStaying } from './deployments.ts';
+import { adopt, goodOf, groupOf, isCurrent, isEnding } from './deployments.ts';
 import type { Wanted } from './fields.ts';
 import { place } from './place.ts';
 import { wantedReplicas } from './scale.ts';
@@ -49,7 +49,7 @@ export function changedPrice(
   groups: readonly GroupPlan[],
 ): Price {
   const crews = crewsOf(desired, state, groups);
-  const strays = strayReplicas(desired, state);
+  const strays = strayReplicas(desired, replicasUnder(desired, state));
   return wholePrice({
     now: state ? priceNow(state) : 0,
     steady: sum(crews.map((crew) => priceAt(crew, wantedReplicas(crew.group)))),
@@ -85,12 +85,13 @@ export function totalPrice(prices: readonly Price[]): Price {
   };
 }
 
-/** How many replicas a change has to create in each group, by its name. */
-export function replicasToCreate(
+/** What a change makes of the replicas of each group: how many it has to create, and which are replaced. */
+export function turnoverOf(
   desired: Pick<Wanted, 'spec' | 'shapes'>,
   state: ServiceState | undefined,
-): ReadonlyMap<string, number> {
-  return new Map(crewsOf(desired, state, []).map((crew) => [crew.group.name, missing(crew)]));
+): ReadonlyMap<string, { readonly missing: number; readonly old: readonly Replica[] }> {
+  const crews = crewsOf(desired, state, []);
+  return new Map(crews.map((crew) => [crew.group.name, { missing: missing(crew), old: crew.old }]));
 }
 
 /** Whether a replica could be placed on it now. */
@@ -107,7 +108,7 @@ interface Crew {
   readonly count: number;
   /** Wanted by the last good deployment; until something new is ready, there are as many. */
   readonly countBefore: number;
-  /** Of the wanted shape: they stay, in this order. */
+  /** Made of the same, where they may stay: they do, in this order. */
   readonly kept: readonly Replica[];
   /** The others, dearest first. */
   readonly old: readonly Replica[];
@@ -120,13 +121,14 @@ function crewsOf(
   state: ServiceState | undefined,
   plans: readonly GroupPlan[],
 ): Crew[] {
+  const replicas = replicasUnder({ spec, shapes }, state);
   return spec.groups.map((group) => {
-    const mine = (state?.replicas ?? []).filter((replica) => replica.group === group.name);
-    const kept = mine.filter((replica) => isStaying(replica) && replica.shape === shapes[group.name]);
+    const mine = replicas.filter((replica) => replica.group === group.name);
+    const kept = mine.filter((replica) => replica.isKept);
     const before = state && groupOf(goodOf(state), group.name);
     return {
       group,
-      count: countOf(group, state, kept.length),
+      count: wantedReplicas(group, state),
       countBefore: before ? wantedReplicas(before, state) : 0,
       kept: kept.toSorted(lastToLeave),
       old: mine.filter((replica) => !kept.includes(replica)).toSorted((a, b) => priceOf(b) - priceOf(a)),
@@ -135,11 +137,16 @@ function crewsOf(
   });
 }
 
-/** A group whose count traffic decides begins with what runs of it. */
-function countOf(group: GroupSpec, state: ServiceState | undefined, staying: number): number {
-  const { min, max } = group.replicas;
-  if (!state || min === max || state.scale?.[group.name]) return wantedReplicas(group, state ?? null);
-  return Math.min(max, Math.max(min, staying));
+type Held = Replica & { readonly isKept: boolean };
+
+/** As a deployment of what is wanted would find them: each in the group that it belongs to by then. */
+function replicasUnder(
+  { spec, shapes }: Pick<Wanted, 'spec' | 'shapes'>,
+  state: ServiceState | undefined,
+): Held[] {
+  if (!state) return [];
+  const deployment = { number: state.lastDeployment + 1, spec, shapes };
+  return adopt(state, deployment).map((replica) => ({ ...replica, isKept: isCurrent(replica, deployment) }));
 }
 
 function missing({ count, kept }: Crew): number {
@@ -175,9 +182,9 @@ function ceilingOf({ kept, old, count, countBefore }: Crew, policy: RolloutPolic
   return (isEarly ? level : count) + policy.surge;
 }
 
-function strayReplicas({ spec }: Pick<Wanted, 'spec'>, state: ServiceState | undefined): Replica[] {
+function strayReplicas({ spec }: Pick<Wanted, 'spec'>, replicas: readonly Replica[]): Replica[] {
   const names = new Set(spec.groups.map(({ name }) => name));
-  return (state?.replicas ?? []).filter(({ group }) => !names.has(group));
+  return replicas.filter(({ group }) => !names.has(group));
 }
 
 /** The other way round than replicas leave when there are too many. */

@@ -19,7 +19,7 @@ export function noteIncident(
   const before = state.incidents?.[group];
   const keeps = before && (!retry.on.includes(before.event) || before.event === event);
   if (keeps) return state;
-  const incident: Incident = { event, since: before?.since ?? now };
+  const incident: Incident = { event, since: before?.since ?? now, isOver: before?.isOver ?? false };
   return { ...state, incidents: { ...state.incidents, [group]: incident } };
 }
 
@@ -29,17 +29,17 @@ export function endIncidents(
   target: Deployment,
   now: number,
 ): { readonly state: ServiceState; readonly events: readonly NewEvent[] } {
-  const { incidents } = state;
+  const { incidents, ...rest } = state;
   if (!incidents) return { state, events: [] };
+  const events: NewEvent[] = [];
   const open = Object.entries(incidents).filter(([name]) => isOpen(state, target, name));
-  const events = open.flatMap(([name]): NewEvent[] => {
-    const text = gaveUp(state, target, name, now);
-    const isNews = text !== null && gaveUp(state, target, name, state.observedAt) === null;
-    return isNews ? [{ service: state.service, event: 'retry-over', reason: text }] : [];
+  const next = open.map(([name, incident]) => {
+    const reason = incident.isOver ? null : gaveUp(state, target, name, now);
+    if (reason === null) return [name, incident] as const;
+    events.push({ service: state.service, event: 'retry-over', reason });
+    return [name, { ...incident, isOver: true }] as const;
   });
-  if (open.length === Object.keys(incidents).length) return { state, events };
-  const { incidents: _, ...rest } = state;
-  return { state: open.length > 0 ? { ...rest, incidents: Object.fromEntries(open) } : rest, events };
+  return { state: open.length > 0 ? { ...rest, incidents: Object.fromEntries(next) } : rest, events };
 }
 
 /** Why nothing more is made of a group; null: it is healed. */

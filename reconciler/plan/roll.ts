@@ -4,6 +4,7 @@ import type { Actual } from '../../schemas/actual.ts';
 import type { GroupSpec } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
+import { trustedAt } from './bake.ts';
 import { goodOf, groupOf, isAsked, isCurrent, isEnding, targetOf } from './deployments.ts';
 import { place } from './place.ts';
 import { freshProbes } from './probes.ts';
@@ -35,7 +36,7 @@ export function isPublished(state: ServiceState, actual: Actual): boolean {
 
 function rollGroup(before: Roll, target: Deployment, group: GroupSpec, actual: Actual, now: number): Roll {
   const ended = endNeverReady(before, target, group);
-  const drained = drainSurplus(ended, target, group, actual);
+  const drained = drainSurplus(ended, target, group, actual, now);
   return createMissing(drained, target, group, actual, now);
 }
 
@@ -62,7 +63,7 @@ function endNeverReady(before: Roll, target: Deployment, group: GroupSpec): Roll
 }
 
 /** Drains outdated, condemned and surplus replicas as far as the ready count allows. */
-function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual: Actual): Roll {
+function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual: Actual, now: number): Roll {
   if (!isPublished(before.state, actual)) return before;
   const mine = membersOf(before.state, group.name).filter(
     (replica) => replica.everReady && !isEnding(replica),
@@ -73,7 +74,8 @@ function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual
     .toSorted(leastLoaded(actual))
     .slice(0, Math.max(0, current.length - wantedReplicas(group, before.state)));
   const leaving = [...outdated.toSorted(firstToLeave), ...surplus];
-  const chosen = mayLeave(leaving, mine, floorOf(before.state, target, group));
+  const trusted = mine.filter((replica) => now >= trustedAt(before.state, replica));
+  const chosen = mayLeave(leaving, trusted, floorOf(before.state, target, group));
   return leave(before, new Set(chosen), (replica) => whyLeaving(before.state, replica, target), 'draining');
 }
 
@@ -151,7 +153,7 @@ function createMissing(
   }
   const created = Array.from({ length: number }, (_, i): Replica => {
     const n = state.lastReplica + 1 + i;
-    return newReplica(`${state.service}-${n}`, n, group.name, target, choice.offer, now);
+    return newReplica(state, n, group.name, target, choice.offer, now);
   });
   return {
     state: { ...state, lastReplica: state.lastReplica + number, replicas: [...state.replicas, ...created] },
@@ -165,7 +167,7 @@ function isHeld(state: ServiceState, target: Deployment): boolean {
 }
 
 function newReplica(
-  name: string,
+  { service, firstAttempt = 1 }: ServiceState,
   number: number,
   group: string,
   target: Deployment,
@@ -173,12 +175,12 @@ function newReplica(
   now: number,
 ): Replica {
   return {
-    name,
+    name: `${service}-${number}`,
     number,
     group,
     deployment: target.number,
     shape: target.shapes[group] ?? '',
-    attempt: 1,
+    attempt: firstAttempt,
     phase: 'creating',
     everReady: false,
     leaving: '',

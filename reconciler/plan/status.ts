@@ -1,8 +1,9 @@
 // One word for how a service is.
 import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { Deployment, ServiceState, ServiceStatus } from '../../schemas/rollout.ts';
+import { MAX_EXITS } from './bake.ts';
 import { goodOf, isCurrent, isRolling, targetOf } from './deployments.ts';
-import { MAX_EXITS, MAX_UNREADY } from './judge.ts';
+import { MAX_UNREADY } from './judge.ts';
 import { isResting, wantedReplicas } from './scale.ts';
 
 /**

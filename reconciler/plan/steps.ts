@@ -27,6 +27,7 @@ function stepsFor(replica: Replica, fact: ReplicaFact | undefined): Step[] {
   ];
   // What cannot be seen is not touched; a replica decided on in this very pass has no fact yet.
   if (fact?.kind === 'unknown') return [];
+  const isNowhere = fact?.kind === 'missing' && replica.instance === null;
   const process = fact?.kind === 'present' ? fact.process.kind : 'absent';
   switch (replica.phase) {
     case 'creating':
@@ -36,7 +37,7 @@ function stepsFor(replica: Replica, fact: ReplicaFact | undefined): Step[] {
     case 'stopping':
       return process === 'exited' || process === 'absent' ? [] : step('stop', replica.leaving);
     case 'terminating':
-      return step('terminate', replica.leaving);
+      return isNowhere ? [] : step('terminate', replica.leaving);
     case 'probing':
     case 'ready':
     case 'unready':

@@ -2,6 +2,7 @@
 import type { Actual } from '../../schemas/actual.ts';
 import type { DesiredRecord, GroupSpec, Pending, RolloutPolicy } from '../../schemas/desired.ts';
 import type { Deployment, Replica, ServiceState, Waiting, WaitingReason } from '../../schemas/rollout.ts';
+import { trustedAt } from './bake.ts';
 import { deadlineOf } from './deadlines.ts';
 import { deploymentOf, isCurrent, isEnding, targetOf } from './deployments.ts';
 import { type Choice, place } from './place.ts';
@@ -21,6 +22,7 @@ export function waitingOf(
 ): Waiting[] {
   const reasons = [
     ...state.replicas.flatMap((replica) => replicaReasons(state, replica, actual, now)),
+    ...state.replicas.flatMap((replica) => watchReasons(state, replica, now)),
     ...groupReasons(state, actual, now),
     ...serviceReasons(state, desired, actual, now),
     ...termReasons(state),
@@ -100,6 +102,13 @@ function startText({ stage }: Replica): string {
   return stage === 'pull' ? 'its image is being fetched' : 'it is starting';
 }
 
+function watchReasons(state: ServiceState, replica: Replica, now: number): Reason[] {
+  const until = trustedAt(state, replica);
+  if (replica.phase !== 'ready' || until <= now) return [];
+  const text = 'one before it ended: it is watched before another leaves because of it';
+  return [wait('ready', replica.name, until, text)];
+}
+
 function readyReasons({ name, leaving, trial }: Replica): Reason[] {
   if (leaving) return [wait('ready', name, null, `${leaving}; it stays until another one serves`)];
   return trial ? [wait('ready', name, null, 'the new probes are tried beside the old ones')] : [];
@@ -129,7 +138,9 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
     if (isHeldRollout(state, target)) return [];
     if (mine.length >= ceilingOf(state, target, group)) {
       // While one is on its way in or out, that is what is waited for.
-      return mine.every(isSettled) ? [surgeReason(state, target, group.name, mine)] : [];
+      return mine.every((replica) => isSettled(replica) && trustedAt(state, replica) <= now)
+        ? [surgeReason(state, target, group.name, mine)]
+        : [];
     }
     const choice = place(actual.offers[group.name], state.setAside, now);
     if (choice.kind !== 'none') return [];

@@ -5,7 +5,7 @@ import type { Change, Exclusion, GroupPlan, PlanWarning } from '../../schemas/pl
 import type { Replica, ServiceState } from '../../schemas/rollout.ts';
 import { isEnding } from './deployments.ts';
 import type { Wanted } from './fields.ts';
-import { isSold, replicasToCreate } from './price.ts';
+import { isSold, turnoverOf } from './price.ts';
 
 /** One change with all that is known about its service. */
 export interface Prospect {
@@ -72,12 +72,12 @@ function quarantineWarnings({ change, desired, state }: Prospect, now: number): 
 function marketWarnings({ change, desired, state, marketOf }: Prospect): PlanWarning[] {
   if (!desired || change.change === 'keep') return [];
   const own = change.change === 'rename' ? undefined : state;
-  const toCreate = replicasToCreate(desired, own);
+  const turnover = turnoverOf(desired, own);
   return desired.spec.groups.flatMap((group) => {
     const plan = change.groups.find(({ name }) => name === group.name);
     const market = marketOf(group.name);
     if (!plan || !market) return [];
-    const need = toCreate.get(group.name) ?? 0;
+    const { missing: need = 0, old = [] } = turnover.get(group.name) ?? {};
     if (need === 0 && !change.how.includes('placement')) return [];
     const placing: Placing = {
       change,
@@ -86,7 +86,7 @@ function marketWarnings({ change, desired, state, marketOf }: Prospect): PlanWar
       plan,
       market,
       need,
-      old: servingOf(own, desired, group),
+      old: old.filter((replica) => replica.everReady && !isEnding(replica)),
     };
     const text = trouble(placing);
     return text
@@ -130,7 +130,10 @@ function noOffer({ plan }: Placing): Trouble | null {
 }
 
 function exclusionText({ requirement, rows }: Exclusion): string {
-  return `${count(rows, 'offer')} would without \`${requirement}\``;
+  return `${count(rows, 'offer')} would do without ${requirement
+    .split(' + ')
+    .map((name) => `\`${name}\``)
+    .join(' and ')}`;
 }
 
 function fixOf({ requirement, nearest }: Exclusion): string {
@@ -192,16 +195,6 @@ function downtime(old: readonly Replica[]): string {
   const times = old.flatMap(({ readyAt, createdAt }) => (readyAt === null ? [] : [readyAt - createdAt]));
   const longest = Math.max(0, ...times);
   return longest === 0 ? 'as long as a replica takes to start' : `about ${Math.ceil(longest / 1000)} s`;
-}
-
-function servingOf(state: ServiceState | undefined, desired: Wanted, group: GroupSpec): Replica[] {
-  return (state?.replicas ?? []).filter(
-    (replica) =>
-      replica.group === group.name &&
-      replica.everReady &&
-      !isEnding(replica) &&
-      replica.shape !== desired.shapes[group.name],
-  );
 }
 
 function whose({ spec }: Wanted, { name }: GroupSpec): string {

@@ -34,6 +34,7 @@ export function createRules(sight: Sight): Rules {
   const states = new Map<string, ServiceState>();
   const counts = new Map<string, GroupCount>();
   const unknownSince = new Map<string, number>();
+  const seen = new Set<string>();
   const told = new Set<string>();
 
   const report = (service: string, text: string): void => {
@@ -71,7 +72,7 @@ export function createRules(sight: Sight): Rules {
       for (const [service, text] of twins(alive)) report(service, text);
       for (const [service, text] of doubles(machines, sight.wasTaken)) report(service, text);
       for (const [service, text] of hurt(states, sight.table())) report(service, text);
-      for (const [service, text] of crowds(alive, counts)) report(service, text);
+      for (const [service, text] of crowds(alive, states, counts, seen)) report(service, text);
       for (const [service, text] of lingering(leaked(), unknownSince, sight.now())) report(service, text);
     },
   };
@@ -166,18 +167,33 @@ function hurt(states: ReadonlyMap<string, ServiceState>, table: RouteTable | nul
 
 /**
  * No group grows beyond its count (or that of the last good deployment) plus the surge, as any record since the last
- * look allowed it. A target that shrinks leaves more than it allows for a moment; it must not make any.
+ * look allowed it. A target that shrinks, or a group that takes over another's, leaves more than it allows for a moment;
+ * it must not make any.
  */
-function crowds(alive: readonly Machine[], counts: Map<string, GroupCount>): Broken {
-  return [...counts.values()].flatMap((group) => {
+function crowds(
+  alive: readonly Machine[],
+  states: ReadonlyMap<string, ServiceState>,
+  counts: ReadonlyMap<string, GroupCount>,
+  seen: Set<string>,
+): Broken {
+  // Machines keep the tag of a group that was renamed since.
+  const renamed = new Map(
+    [...states.values()].flatMap(({ service, replicas }) =>
+      replicas.map(({ name, group }) => [`${service} ${name}`, group] as const),
+    ),
+  );
+  const groupOf = ({ tags }: Machine) => renamed.get(`${tags.service} ${tags.replica}`) ?? tags.group;
+  const machines = Map.groupBy(alive, (machine) => `${machine.tags.service} ${groupOf(machine)}`);
+  const broken = [...counts].flatMap(([key, group]) => {
     const { service, name, limit, allowed } = group;
-    const now = alive.filter(({ tags }) => tags.service === service && tags.group === name).length;
-    const isCrowd = now > group.live && now > allowed;
-    group.live = now;
+    const mine = machines.get(key) ?? [];
     group.allowed = limit;
-    const text = `group ${name} has ${now} machines; at most ${allowed} are allowed`;
-    return isCrowd ? [[service, text] as const] : [];
+    const text = `group ${name} has ${mine.length} machines; at most ${allowed} are allowed`;
+    const isNew = ({ id, tags }: Machine) => !seen.has(id) && tags.group === name;
+    return mine.length > allowed && mine.some(isNew) ? [[service, text] as const] : [];
   });
+  for (const { id } of alive) seen.add(id);
+  return broken;
 }
 
 interface GroupCount {
@@ -186,7 +202,6 @@ interface GroupCount {
   /** How many the newest record allows, and how many any did since the last look. */
   limit: number;
   allowed: number;
-  live: number;
 }
 
 function noteLimits(
@@ -195,10 +210,14 @@ function noteLimits(
 ): void {
   const [wanted, before] = [target, good].map((number) => deployments.find((each) => each.number === number));
   const surge = Math.max(wanted?.spec.policy.surge ?? 0, before?.spec.policy.surge ?? 0);
+  const names = new Set(wanted?.spec.groups.map(({ name }) => name));
+  const gone = before?.spec.groups.filter(({ name }) => !names.has(name)) ?? [];
   for (const { name, replicas } of wanted?.spec.groups ?? []) {
-    const former = before?.spec.groups.find((group) => group.name === name)?.replicas.max ?? 0;
+    // One that the last good deployment does not have may be any of those that only it has, by another name.
+    const same = before?.spec.groups.filter((group) => group.name === name) ?? [];
+    const former = Math.max(0, ...(same.length > 0 ? same : gone).map((group) => group.replicas.max));
     const limit = Math.max(replicas.max, former) + surge;
-    const count = counts.get(`${service} ${name}`) ?? { service, name, limit, allowed: limit, live: 0 };
+    const count = counts.get(`${service} ${name}`) ?? { service, name, limit, allowed: limit };
     counts.set(`${service} ${name}`, { ...count, limit, allowed: Math.max(count.allowed, limit) });
   }
 }

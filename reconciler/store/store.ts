@@ -29,6 +29,7 @@ export interface KeyRecord {
 
 export interface Claim {
   readonly record: KeyRecord;
+  /** As it was last renewed. */
   readonly lease: Lease;
   /** The store's clock when the claim was made. */
   readonly now: number;

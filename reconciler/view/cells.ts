@@ -85,11 +85,14 @@ export function toneOf(status: ServiceView['status']): Tone {
   }
 }
 
-/** `$0.07/h`; more digits only where cents would say nothing. */
+/** `$0.07/h`, `$1,234.50/h`; more digits only where cents would say nothing. */
 export function money(usdPerHour: number): string {
-  const digits = usdPerHour > 0 && usdPerHour < 0.01 ? 4 : 2;
-  return `$${usdPerHour.toFixed(digits)}/h`;
+  const isTiny = usdPerHour > 0 && usdPerHour < 0.01;
+  return `$${isTiny ? usdPerHour.toFixed(4) : CENTS.format(usdPerHour)}/h`;
 }
+
+/** Made once: making one takes a hundred times as long as using it. */
+const CENTS = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 export function shortCommit(commit: string): string {
   return commit.slice(0, 8);

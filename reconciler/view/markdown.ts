@@ -144,12 +144,13 @@ function headTexts(plan: Plan): string[] {
 }
 
 function changeText(change: Change, plan: Plan): string {
-  const { hold, fields, groups } = change;
+  const { hold, schedule, fields, groups } = change;
   const reason = reasonOf(change);
   return [
     `#### \`${MARKS[change.change].text}\` ${escaped(change.service)}: ${escaped(whatOf(change))}`,
     ...(reason ? [prose(reason)] : []),
     ...(hold ? [`> ⚠ ${prose(holdWords(hold))}`] : []),
+    ...(schedule ? [prose(schedule)] : []),
     ...fieldTexts(fields),
     ...(placesReplicas(change) ? groups.flatMap((group) => groupTexts(group, groups.length > 1)) : []),
     ...(hasOwnPrice(plan, change) ? [priceText(changePriceWords(change))] : []),

@@ -33,6 +33,11 @@ export function exclusionsOf({ offers, totalOffers, excluded }: GroupPlan): read
   return ['no offer matches', ...excluded.slice(0, EXCLUSIONS_SHOWN).map(exclusionWords)];
 }
 
+/** No more digits than mean something: 22.35 of a card that is sold as 24 is no better known than 22.4. */
+export function sizeText(gib: number): string {
+  return `${gib < 100 ? Math.round(gib * 10) / 10 : Math.round(gib)}GB`;
+}
+
 // Private
 
 const EXCLUSIONS_SHOWN = 3;
@@ -40,11 +45,11 @@ const EXCLUSIONS_SHOWN = 3;
 function resourcesOf({ resources }: GroupPlan['offers'][number]): string {
   const { cpus, memoryGib, gpus, arch } = resources;
   const [gpu] = gpus;
-  const gpuText = gpu ? [`${gpus.length}×${gpu.name}:${gpu.memoryGib}GB`] : [];
-  return [...gpuText, `${cpus}cpu${arch === 'arm' ? ':arm' : ''}`, `${memoryGib}GB`].join(' ');
+  const gpuText = gpu ? [`${gpus.length}×${gpu.name}:${sizeText(gpu.memoryGib)}`] : [];
+  return [...gpuText, `${cpus}cpu${arch === 'arm' ? ':arm' : ''}`, sizeText(memoryGib)].join(' ');
 }
 
 function exclusionWords({ requirement, rows, nearest }: Exclusion): string {
-  const would = `${rows} would without ${requirement}`;
+  const would = `${rows} would do without ${requirement.split(' + ').join(' and ')}`;
   return visible(nearest === '' ? would : `${would} (nearest: ${nearest})`);
 }

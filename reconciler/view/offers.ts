@@ -1,7 +1,10 @@
 // Offers in words: what there is to choose from, what it costs, how old the prices are; or why there is nothing.
 import type { Market, Offer } from '../../schemas/offer.ts';
-import { type Exclusion, HOURS_PER_MONTH, type Plan } from '../../schemas/plan.ts';
+import { type Exclusion, type GroupPlan, HOURS_PER_MONTH, type Plan } from '../../schemas/plan.ts';
 import { BLANK, type Block, type Cell, dim, line, plain, type Row, strong, type Table } from './cells.ts';
+import { sizeText } from './offer-words.ts';
+import { monthWords, steadyWords } from './price-words.ts';
+import { rangeOf } from './text.ts';
 
 export interface OffersView {
   readonly groups: readonly {
@@ -9,6 +12,8 @@ export interface OffersView {
     readonly name: string;
     /** What is looked for. */
     readonly wish: string;
+    /** null: of one machine. */
+    readonly replicas: GroupPlan['replicas'] | null;
     readonly market: Market;
   }[];
   /** Lines shown of each group. */
@@ -20,12 +25,7 @@ export interface OffersView {
 
 /** `width`: what does not fit is left out if it can be told from the rest, else shortened. */
 export function offersBlocks({ groups, most, prices, ages }: OffersView, width: number): Block[] {
-  const tables = groups.map(({ name, wish, market }) => ({
-    name,
-    wish,
-    market,
-    lines: linesOf(market, most),
-  }));
+  const tables = groups.map((group) => ({ ...group, lines: linesOf(group.market, most) }));
   const shown = new Set(tables.flatMap(({ lines }) => lines.map(({ backend }) => backend)));
   return [
     ...tables.flatMap((table) => [...groupBlocks(table, width), BLANK]),
@@ -49,10 +49,20 @@ function linesOf({ offers }: Market, most: number): OfferLine[] {
 
 type GroupTable = OffersView['groups'][number] & { readonly lines: readonly OfferLine[] };
 
-function groupBlocks({ name, wish, market, lines }: GroupTable, width: number): Block[] {
+function groupBlocks({ name, wish, replicas, market, lines }: GroupTable, width: number): Block[] {
   const head = [...(name === '' ? [] : [line(0, strong(name))]), line(0, dim(wish))];
   if (market.total === 0) return [...head, BLANK, ...noneBlocks(market)];
-  return [...head, BLANK, tableOf(lines, width), ...moreBlocks(market.total, lines)];
+  const sum = replicas ? sumBlocks(replicas, lines) : [];
+  return [...head, BLANK, tableOf(lines, width), ...moreBlocks(market.total, lines), ...sum];
+}
+
+/** What all replicas come to, on the cheapest. */
+function sumBlocks({ min, max }: GroupPlan['replicas'], [cheapest]: readonly OfferLine[]): Block[] {
+  if (!cheapest || max === 1) return [];
+  const [steady, steadyMax] = [cheapest.price * min, cheapest.price * max];
+  const price = { now: steady, steady, steadyMax, peak: steadyMax };
+  const count = plain(`${rangeOf({ min, max })} replicas on the cheapest:`);
+  return [line(0, count, strong(steadyWords(price)), dim(monthWords(price)))];
 }
 
 function moreBlocks(total: number, lines: readonly OfferLine[]): Block[] {
@@ -152,11 +162,6 @@ function gpuText({ gpus }: Offer['resources']): string {
 
 function cpuText({ cpus, arch }: Offer['resources']): string {
   return arch === 'arm' ? `arm:${cpus}` : String(cpus);
-}
-
-/** No more digits than mean something: 22.35 of a card that is sold as 24 is no better known than 22.4. */
-function sizeText(gib: number): string {
-  return `${gib < 100 ? Math.round(gib * 10) / 10 : Math.round(gib)}GB`;
 }
 
 /** From 2 to 4: what the prices need, and what still matters beside the lowest of them. */

@@ -26,12 +26,13 @@ export function verdictOf({ problems, warnings, failures, changes }: Plan): Mark
 }
 
 /** `1 to create, 2 to update, 4 unchanged` */
-export function countsOf({ changes }: Plan): string {
+export function countsOf({ changes, warnings }: Plan): string {
   const counts = (['create', 'update', 'rename', 'delete'] as const).flatMap((what) => {
     const count = changes.filter(({ change }) => change === what).length;
     return count > 0 ? [`${count} to ${what}`] : [];
   });
-  if (counts.length === 0) return 'Nothing changes.';
+  if (counts.length === 0)
+    return warnings.some(({ kind }) => kind === 'policy') ? 'No service changes.' : 'Nothing changes.';
   const kept = changes.filter(({ change }) => change === 'keep');
   const [unread, unchanged] = [kept.filter(isKeptForReason), kept.filter((each) => !isKeptForReason(each))];
   return [
@@ -41,9 +42,10 @@ export function countsOf({ changes }: Plan): string {
   ].join(', ');
 }
 
-/** Of what against what. */
+/** Of what against what. A commit that is in force may still have changes that wait. */
 export function titleOf({ commit, base }: Pick<Plan, 'commit' | 'base'>): string {
   const what = commit ? `commit ${shortCommit(commit)}` : 'these files';
+  if (commit !== null && commit === base) return what;
   return `${what} against ${base ? shortCommit(base) : 'nothing'}`;
 }
 

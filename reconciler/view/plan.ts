@@ -102,11 +102,12 @@ function hanging(item: Line, hang = 2): Line {
 
 function changeBlocks(change: Change, plan: Plan): Block[] {
   const reason = reasonOf(change);
-  const { hold, fields, groups } = change;
+  const { hold, schedule, fields, groups } = change;
   return [
     hanging(line(0, MARKS[change.change], strong(visible(change.service)), plain(visible(whatOf(change))))),
     ...(reason ? [hanging(line(2, dim(visible(reason))), 0)] : []),
     ...(hold ? [hanging(line(2, { text: visible(holdWords(hold)), tone: 'warn' }), 0)] : []),
+    ...(schedule ? [hanging(line(2, plain(visible(schedule))), 0)] : []),
     ...fieldBlocks(fields),
     ...(placesReplicas(change) ? groups.flatMap((group) => groupBlocks(group, groups.length > 1)) : []),
     ...(hasOwnPrice(plan, change) ? [priceLine(changePriceWords(change))] : []),

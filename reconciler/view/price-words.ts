@@ -68,6 +68,12 @@ export function differenceWords({ now, steady }: Price): string {
   return `${sign}${money(Math.abs(difference))}${percent}`;
 }
 
+/** `$9,052/month → $13,578–18,104/month` */
+export function monthWords({ now, steady, steadyMax }: Price): string {
+  const after = spread(perMonth(steady), perMonth(steadyMax), '/month');
+  return perMonth(now) === perMonth(steady) ? after : `${perMonth(now)} → ${after}`;
+}
+
 export function added(changes: readonly Change[]): Price {
   const sum = (of: (price: Price) => number) => changes.reduce((total, { price }) => total + of(price), 0);
   return {
@@ -102,11 +108,6 @@ function peakWords({ now, steady, peak }: Price): string {
   return peak > Math.max(now, steady) + UNSEEN ? `peak ${money(peak)}` : '';
 }
 
-function monthWords({ now, steady, steadyMax }: Price): string {
-  const after = spread(perMonth(steady), perMonth(steadyMax), '/month');
-  return perMonth(now) === perMonth(steady) ? after : `${perMonth(now)} → ${after}`;
-}
-
 /** `$1.00/h` to `$2.00/h` as `$1.00–2.00/h`. */
 function spread(low: string, high: string, unit: string): string {
   return low === high ? low : `${low.slice(0, -unit.length)}–${high.slice(1)}`;
@@ -120,11 +121,13 @@ function percentOf(fraction: number): string {
   return percent < 1 ? '<1' : String(Math.round(percent));
 }
 
+/** Made once: making one takes a hundred times as long as using it. */
+const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const CENTS = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
 function perMonth(usdPerHour: number): string {
   const usd = usdPerHour * HOURS_PER_MONTH;
-  const digits = usd > 0 && usd < 100 ? 2 : 0;
-  const text = usd.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return `$${text}/month`;
+  return `$${(usd > 0 && usd < 100 ? CENTS : WHOLE).format(usd)}/month`;
 }
 
 function totalRow(name: string, price: Price): readonly string[] {

@@ -10,12 +10,16 @@ export function visible(text: string): string {
     .replace(UNSEEN, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
 
-/** `a long value` as `a lo…lue`. */
+/** `a long value` as `a lo…lue`. However long it is, only its ends are looked at. */
 export function elided(text: string, width: number): string {
-  const letters = [...text];
-  if (letters.length <= width) return text;
+  const isShort = text.length <= 2 * width && [...text].length <= width;
+  if (isShort) return text;
   const head = Math.ceil((width - 1) / 2);
-  return `${letters.slice(0, head).join('')}…${letters.slice(letters.length - (width - 1 - head)).join('')}`;
+  const tail = width - 1 - head;
+  // Twice as many units as letters: a letter cut in two there is never among those that are kept.
+  const before = [...text.slice(0, 2 * head)].slice(0, head);
+  const after = [...text.slice(text.length - 2 * tail)];
+  return `${before.join('')}…${after.slice(after.length - tail).join('')}`;
 }
 
 export function rangeOf({ min, max }: GroupPlan['replicas']): string {

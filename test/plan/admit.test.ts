@@ -175,6 +175,13 @@ describe('a change', () => {
   });
 });
 
+test('a file that is gone takes its mistakes with it, though its service has to wait', () => {
+  const problem = { file: 'web.dstack.yml', line: 1, column: 1, path: '', message: '', fix: '' };
+  const broken = new Map([['web', record(v1, { problems: [{ ...problem, severity: 'error' }] })]]);
+  const { records: inForce } = judged({ known: broken, own: 'prune: false' });
+  expect(inForce.get('web')).toMatchObject({ problems: [], pending: { reason: 'deletion-budget' } });
+});
+
 describe('a suspended service', () => {
   test('is marked, whether or not something is asked of it', () => {
     const { records: inForce } = judged({
@@ -329,6 +336,16 @@ describe('a rule', () => {
     const first = judged({ ...change, own: 'budget: 3', commit: 'first' });
     const then = judged({ known: first.records, next: change.next, before: 'budget: 3', own: 'budget: 4' });
     expect(then.admitted).toEqual(['web']);
+  });
+
+  test('that was loosened does so too where commits are approved, though the change waited for that meanwhile', () => {
+    const dear = judged({ ...change, own: 'budget: 3', commit: 'first' });
+    const loosened = { next: change.next, before: 'budget: 3', own: 'budget: 4' };
+    const unapproved = judged({ ...loosened, known: dear.records, own: 'budget: 3', isApproved: false });
+    expect(waits(unapproved)).toEqual(['web: approval']);
+    expect(judged({ ...loosened, known: unapproved.records }).admitted).toEqual(['web']);
+    const neverApproved = judged({ ...change, own: 'budget: 3', isApproved: false, commit: 'first' });
+    expect(waits(judged({ ...loosened, known: neverApproved.records }))).toEqual(['web: budget']);
   });
 
   test('of the commit in force goes on to hold for it, and becomes the old one for the next', () => {

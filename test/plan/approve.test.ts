@@ -105,6 +105,13 @@ describe('a plan that became another', () => {
     ]);
   });
 
+  it('is told of a value that only its mask shows', () => {
+    const fields = [{ path: 'env.TOKEN', from: 'mask:1', to: 'mask:2', how: 'replace' as const }];
+    expect(stale([change('web', { fields })])).toMatchObject([
+      { service: 'web', is: 'update (replace): env.TOKEN "mask:1" → "mask:2"' },
+    ]);
+  });
+
   it('is told of what vanished, and of a new name', () => {
     expect(stale([change('www', { change: 'rename', from: 'web', how: [], fields: [] })])).toEqual([
       { service: 'web', was: 'update (replace): env.REVISION "1" → "2"', is: 'not there' },

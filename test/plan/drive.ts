@@ -59,7 +59,9 @@ export function drive(first: DesiredService): Drive {
 
   function factOf(replica: Replica): ReplicaFact {
     const process = processes.get(replica.name);
-    return process ? { kind: 'present', instance: instanceOf(replica), process } : { kind: 'missing' };
+    return process
+      ? { kind: 'present', instance: instanceOf(desired.name, replica), process }
+      : { kind: 'missing' };
   }
 
   function obey(step: Step): void {
@@ -174,14 +176,14 @@ const PROCESS: {
   stop: (now) => ({ kind: 'exited', code: 0, signal: null, at: now, detail: '', log: [] }),
 };
 
-function instanceOf({ name, group, shape, deployment, attempt }: Replica): Instance {
+function instanceOf(service: string, { name, group, shape, deployment, attempt }: Replica): Instance {
   return {
     id: name,
     backend: 'local',
     region: 'local',
     instance: 'local',
     status: 'running',
-    tags: { owner: 'me', project: 'main', service: 'web', group, replica: name, attempt, shape, deployment },
+    tags: { owner: 'me', project: 'main', service, group, replica: name, attempt, shape, deployment },
     pricePerHour: 0,
     createdAt: START,
   };

@@ -76,6 +76,19 @@ describe('the price of a change', () => {
     expect(plan(after, [running(before, [5, 3])]).price).toMatchObject({ now: 8, steady: 4, peak: 10 });
   });
 
+  test('what may not stay where it is is bought anew, the others are kept', () => {
+    const inRegion = (...regions: readonly string[]) => {
+      const placement = { ...group().placement, regions: regions.length > 0 ? regions : null };
+      return service('web', { regions }, { groups: [group({ replicas: { min: 2, max: 2 }, placement })] });
+    };
+    const before = inRegion();
+    const replicas = ['here', 'there'].map((region, number) =>
+      replica(`web-${number}`, { offer: at(1, { region }), shape: before.shapes['0'] ?? '' }),
+    );
+    const { price } = plan(inRegion('here'), [state(before, { replicas })]);
+    expect(price).toEqual({ now: 2, steady: 3, steadyMax: 3, peak: 4 });
+  });
+
   test('without a surge nothing comes on top', () => {
     const policy = { surge: 0, unavailable: 1 };
     const price = plan(web('v2', 2, policy), [running(web('v1', 2, policy), [2, 2])]).price;

@@ -68,6 +68,7 @@ export function spec(name: string, overrides: Partial<ServiceSpec> = {}): Servic
       drainMs: 60_000,
       startMs: 600_000,
       readyMs: 600_000,
+      bakeMs: 300_000,
       onFailure: 'rollback',
       quarantineMs: 86_400_000,
       livenessMs: 300_000,

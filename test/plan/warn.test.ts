@@ -80,7 +80,7 @@ describe('a plan warns', () => {
     expect(warnings([web('v1')], [], nothing(region, gpu))).toMatchObject([
       {
         kind: 'no-offer',
-        message: 'no offer matches; 7 offers would without `regions`',
+        message: 'no offer matches; 7 offers would do without `regions`',
         fix: 'This would do: `regions` us-east-1.',
       },
     ]);

@@ -307,6 +307,19 @@ describe('a login', () => {
     expect((await ask('status?project=other', token)).status).toBe(403);
   });
 
+  test('keeps plans under labels of its own alone', async () => {
+    const answer = await ask('login', null, { token: await issuer.token() });
+    const { token } = loginAnswerSchema.parse(await answer.json());
+    const keep = (label: string) => ask('plan', token, { files: [], keep: true, label });
+    expect((await keep(`Me/services@${COMMIT}`)).status).toBe(200);
+    expect((await keep('me/services')).status).toBe(200);
+    const refused = await keep(`me/services#12@${COMMIT}`);
+    expect([refused.status, apiErrorSchema.parse(await refused.json()).fix]).toEqual([
+      403,
+      expect.stringContaining('`me/services@`'),
+    ]);
+  });
+
   test('that is refused says which claim, and never repeats the token', async () => {
     const token = await issuer.token({ ref: 'refs/heads/dev' });
     const answer = await ask('login', null, { token });

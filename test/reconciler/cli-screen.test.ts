@@ -40,6 +40,7 @@ describe('lines', () => {
     const cells = line(0, dim('a\x1b[31mb\x1b[2J'));
     expect(render([cells], screen)).toBe('ab\\x1b[2J\n');
     expect(render([cells], { ...screen, colour: true })).toBe('\x1b[2mab\\x1b[2J\x1b[0m\n');
+    expect(render([line(0, dim('a\u202eb'))], screen)).toBe('a\\u202eb\n');
   });
 
   test('of a table fit, by shortening the columns that may be', () => {

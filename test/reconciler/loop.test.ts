@@ -85,3 +85,31 @@ test('a pass that throws is tried again later, and nobody else suffers', async (
   expect(bad).toBeLessThan(6);
   expect(passes.filter((key) => key === 'good').length).toBeGreaterThan(6);
 });
+
+test('a key that was claimed anew while its pass slept is written twice, one after the other', async () => {
+  const ends: (() => void)[] = [];
+  const failures: string[] = [];
+  const clock = virtualClock(START);
+  const store = openMemory({ now: () => clock.now() });
+  const loop = createLoop({
+    store,
+    clock,
+    holder: 'me',
+    machine: 'here',
+    pass: (claim) => new Promise((resolve) => ends.push(() => resolve(done(claim, null)))),
+    onFailure: (_, { message }) => failures.push(message),
+    onRecovery: () => {},
+  });
+  await store.ensureProject('main');
+  loop.start();
+  await settled();
+  clock.sleep(60_000);
+  loop.wake('main');
+  await clock.moveTo(clock.now() + 50);
+  await settled();
+  expect(ends).toHaveLength(2);
+  for (const end of ends) end();
+  await settled();
+  expect(failures).toEqual([]);
+  expect(await store.nextWake('here')).toBeNull();
+});

@@ -225,6 +225,14 @@ describe('the table', () => {
     expect(out).toMatch(/\nllm \/ decode\n.*gpu L4:1\.\./);
   });
 
+  test('says what several replicas come to', async () => {
+    const { out } = await runHere('-f', 'llm.dstack.yml');
+    expect(out).toContain('\n2 replicas on the cheapest: $1.61/h $1,175/month\n');
+    expect(out).not.toContain('\n1 replica');
+    const { groups } = JSON.parse((await runHere('-f', 'llm.dstack.yml', '--json')).out);
+    expect(groups[1]).toMatchObject({ replicas: { min: 2, max: 2 }, pricePerReplica: 0.8048 });
+  });
+
   test('fits 80 columns whatever there is, and is as wide as the terminal where there is more', async () => {
     const args = ['--gpu', 'H100:8', '--spot', 'auto'];
     const { out } = await run(args);

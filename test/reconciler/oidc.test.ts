@@ -55,8 +55,21 @@ describe('a login', () => {
   test('gives a token with the scopes and projects of the rule, named after the run', async () => {
     const login = loginBy({ ref: [MAIN], scopes: ['apply'], projects: ['main'] });
     const { token, grant } = await granted(login, await issuer.token());
-    expect(grant).toEqual({ name: `me/services@${MAIN} run 42`, scopes: ['apply'], projects: ['main'] });
+    expect(grant).toEqual({
+      name: `me/services@${MAIN} run 42`,
+      scopes: ['apply'],
+      projects: ['main'],
+      labels: 'me/services@',
+    });
     expect(await login.find(token)).toEqual({ ...grant, sha256: '' });
+  });
+
+  test('of a pull request keeps plans of that one alone', async () => {
+    const login = loginBy({ event: ['pull_request'] });
+    const labels = async (ref: string) =>
+      (await granted(login, await issuer.token({ event_name: 'pull_request', ref }))).grant.labels;
+    expect(await labels('refs/pull/12/merge')).toBe('me/services#12@');
+    expect(await labels(MAIN)).toBe('me/services#');
   });
 
   test('is open to keys on curves too, and to a repository in another case', async () => {

@@ -107,6 +107,24 @@ describe('a plan of files', () => {
     expect((await plan('main', files(WEB, 'budget: 4\n'))).changes[0]?.hold).toBeUndefined();
   });
 
+  test('says what it changes of the policy, also where it changes no service', async () => {
+    const plan = await planner();
+    const web = await assembled(WEB);
+    await world.put('web', record(web), state(web));
+    const policies = { before: DEFAULT_POLICY, own: DEFAULT_POLICY };
+    await world.putProject({ applied: COMMIT, policies });
+    expect((await plan('main', files(WEB, 'budget: 9\nprune: false\n'))).warnings).toMatchObject([
+      { kind: 'policy', service: '', message: 'trueup.yml changes `prune`, `budget`' },
+    ]);
+    expect((await plan('main', files(WEB))).warnings).toEqual([]);
+  });
+
+  test('says when what has a schedule starts', async () => {
+    const plan = await planner();
+    const daily = await plan('main', files(`${WEB}schedule: {cron: 0 8 * * *}\n`));
+    expect(daily.changes[0]?.schedule).toMatch(/^starts by `0 8 \* \* \*` at .* 08:00 UTC, .*; nothing ends/);
+  });
+
   test('where commits wait to be approved, says so', async () => {
     const plan = await planner({ applyOf: () => 'gated' });
     expect((await plan('main', files(WEB))).changes[0]?.hold).toMatchObject({ reason: 'approval' });
@@ -146,6 +164,25 @@ describe('a plan of the newest commit', () => {
     expect(committed.digest).toMatch(/^[0-9a-f]{64}$/);
     const other = await plan('main', files(WEB.replace('app.js', 'c.js')));
     expect(other.digest).not.toBe(ahead.digest);
+  });
+
+  test('knows a service by the name that its file gives it now', async () => {
+    const plan = await planner();
+    const [web, site] = [await assembled(WEB), await assembled(WEB.replace('name: web', 'name: site'))];
+    const ahead = await (async () => {
+      await world.put('web', record(web), state(web));
+      return plan('main', files(WEB.replace('name: web', 'name: site')));
+    })();
+    await world.put('site', record(site), null);
+    const renames = [{ from: 'web', to: 'site' }];
+    await world.putProject({
+      applied: COMMIT,
+      renames,
+      policies: { before: DEFAULT_POLICY, own: DEFAULT_POLICY },
+    });
+    const committed = await plan('main', null);
+    expect(committed.changes).toMatchObject([{ service: 'site', change: 'rename', from: 'web' }]);
+    expect(committed.digest).toBe(ahead.digest);
   });
 
   test('a file that does not parse keeps its service, whatever it is called by now', async () => {

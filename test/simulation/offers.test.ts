@@ -43,6 +43,9 @@ describe('an offer that is refused for lack of capacity', () => {
     expect(placesOf(state)).toEqual(['second small', 'second big']);
     expect(state?.replicas.map(({ createdAt }) => createdAt - before)).toEqual([0, 0]);
     expect(state?.replicas.map(({ name }) => name)).toEqual(['web-1', 'web-2']);
+    expect(new Set(state?.replicas.map(({ attempt }) => attempt - (state.firstAttempt ?? 0)))).toEqual(
+      new Set([1, 3]),
+    );
     const made = [...world.clouds.values()].flatMap((each) => each.machines());
     expect(made).toHaveLength(2);
   });
@@ -154,7 +157,9 @@ describe('a cloud', () => {
     world.cloud.inject({ operation: 'create', kind: 'transient', effect: 'after', times: 3 });
     await world.commit(web('one', 1));
     const state = await world.runUntil('it runs', isRunning(1), 120_000);
-    expect(state?.replicas.map(({ name, attempt }) => [name, attempt])).toEqual([['web-1', 1]]);
+    expect(state?.replicas.map(({ name, attempt }) => [name, attempt])).toEqual([
+      ['web-1', state?.firstAttempt],
+    ]);
     expect(world.cloud.machines()).toHaveLength(1);
   });
 

@@ -332,9 +332,37 @@ describe('a service', () => {
     await world.run(300_000);
     const stalled = await world.state();
     expect(stalled?.waiting.map(({ reason }) => reason)).toContain('publish');
+    // The one that the new table leaves out; no further one before every proxy has it.
+    const old = stalled?.replicas.filter(({ shape }) => shape === shapeOf(one));
+    expect(old?.map(({ phase }) => phase)).toEqual(['ready', 'draining']);
     expect(await served(world)).toEqual([shapeOf(one), shapeOf(one)]);
     world.deafen(false);
     await world.runUntil('deployment 2 runs', isRunning(2), 60_000);
+  });
+
+  test('keeps what leaves until every proxy has let go of it', async () => {
+    const [one, two] = [web('one', 1, { drainMs: 10_000 }), web('two', 1)];
+    const world = await simulate();
+    await running(world, one);
+    await world.commit(two);
+    await world.runUntil('the old one leaves', (now) => {
+      const isLeaving = now?.replicas.some(({ phase }) => phase === 'draining') ?? false;
+      if (isLeaving) world.deafen(true);
+      return isLeaving;
+    });
+    await world.run(120_000);
+    expect((await world.state())?.replicas.map(({ phase }) => phase)).toEqual(['draining', 'ready']);
+    world.deafen(false);
+    await world.runUntil('deployment 2 runs', isRunning(2), 60_000);
+  });
+
+  test('that was removed and comes back takes no name and token of its former life', async () => {
+    const world = await simulate();
+    await running(world, web('one', 1));
+    await world.commit(null);
+    await world.runUntil('it is gone', (now) => now === null);
+    await running(world, web('one', 1));
+    expect(new Set(world.cloud.machines().map(({ id }) => id)).size).toBe(2);
   });
 
   test('takes up what runs when the database was lost, be it what is asked for or not', async () => {

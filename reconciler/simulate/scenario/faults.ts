@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { byTag, type Field, object, shorthand } from '../../../schemas/fields.ts';
 import { about, named, type Spelling } from '../../../schemas/spelling.ts';
 import { bool, choice, integer, number, text } from '../../../schemas/values.ts';
-import { isMapping, type Yaml } from '../../../schemas/yaml.ts';
+import { isMapping, type Yaml } from '../../../schemas/yaml-value.ts';
 import { chance, time } from './values.ts';
 
 export const OPERATIONS = ['offers', 'create', 'get', 'list', 'terminate', 'run', 'status', 'stop'] as const;

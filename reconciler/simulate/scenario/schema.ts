@@ -13,7 +13,7 @@ import {
 } from '../../../schemas/fields.ts';
 import { about, named, type Spelling } from '../../../schemas/spelling.ts';
 import { bool, integer, text } from '../../../schemas/values.ts';
-import { isMapping, type Yaml } from '../../../schemas/yaml.ts';
+import { isMapping, type Yaml } from '../../../schemas/yaml-value.ts';
 import { backends } from './backends.ts';
 import { parseSelector, replicas } from './replicas.ts';
 import { instant, jsonOf, rate, time } from './values.ts';

@@ -1,7 +1,7 @@
 // The words for single values of a scenario: instants, stretches of time, rates, chances.
 import { describe, type Field, field, isWrong, type Wrong, wrong } from '../../../schemas/fields.ts';
 import { readNumber } from '../../../schemas/values.ts';
-import { isMapping, type Yaml } from '../../../schemas/yaml.ts';
+import { isMapping, type Yaml } from '../../../schemas/yaml-value.ts';
 
 /** From the first to the second; drawn anew each time, from the seed. */
 export type Span = readonly [number, number];

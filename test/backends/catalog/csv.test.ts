@@ -77,6 +77,7 @@ describe('a line that cannot be read', () => {
     ['m5,us-east-1,1,4,16,1,T4,16,maybe,,,,x86,{}', '`spot` is "maybe", which is not `True` or `False`'],
     ['m5,us-east-1,1,4,16,1,T4,16,True,,acme,,x86,{}', '`gpu_vendor` is "acme", which is not a vendor'],
     ['m5,us-east-1,1,4,16,0,,,False,,,,mips,{}', '`cpu_arch` is "mips", which is not `x86` or `arm`'],
+    ['m5,us-east-1,1,4,16,0,,,False,,,,x86,{half', '`provider_data` is "{half", which is not JSON'],
     ['m5,us-east-1,1', '`cpu` is "", which is not a count'],
   ])('is named and costs no other: %s', (line, message) => {
     const { rows, bad } = read(GOOD, line, GOOD);

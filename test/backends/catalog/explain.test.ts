@@ -38,22 +38,22 @@ describe('one requirement alone', () => {
       explain(rows, changed).map((each) => [each.requirement, each.nearest]);
     expect(nearest({ ...asked, maxPrice: 2 })).toEqual([['max_price', '`max_price` ≥ 2.10']]);
     expect(nearest({ ...asked, memoryGib: { min: 80, max: null } })).toEqual([
-      ['memory', '`memory` ≤ 64GB..'],
+      ['memory', '`memory: 64GB..`'],
     ]);
-    expect(nearest({ ...asked, memoryGib: { min: 8, max: 32 } })).toEqual([['memory', '`memory` ≥ ..48GB']]);
-    expect(nearest({ ...asked, cpu: { min: 16, max: 16 } })).toEqual([['cpu', '`cpu` ≤ 8..']]);
+    expect(nearest({ ...asked, memoryGib: { min: 8, max: 32 } })).toEqual([['memory', '`memory: ..48GB`']]);
+    expect(nearest({ ...asked, cpu: { min: 16, max: 16 } })).toEqual([['cpu', '`cpu: 8..`']]);
     expect(nearest({ ...asked, diskGib: { min: 32_768, max: null } })).toEqual([
-      ['disk', '`disk` ≤ 16384GB..'],
+      ['disk', '`disk: 16384GB..`'],
     ]);
     const gpu = (changed: Partial<Query['gpu']>) =>
       nearest(query({ gpu: { count: { min: 1, max: null }, ...changed } }));
-    expect(gpu({ count: { min: 8, max: 8 } })).toEqual([['gpu.count', '`gpu.count` ≤ 4..']]);
-    expect(gpu({ memoryGib: { min: 80, max: null } })).toEqual([['gpu.memory', '`gpu.memory` ≤ 40GB..']]);
+    expect(gpu({ count: { min: 8, max: 8 } })).toEqual([['gpu.count', '`gpu.count: 4..`']]);
+    expect(gpu({ memoryGib: { min: 80, max: null } })).toEqual([['gpu.memory', '`gpu.memory: 40GB..`']]);
     expect(gpu({ totalMemoryGib: { min: 0, max: 80 } })).toEqual([
-      ['gpu.total_memory', '`gpu.total_memory` ≥ ..160GB'],
+      ['gpu.total_memory', '`gpu.total_memory: ..160GB`'],
     ]);
     expect(gpu({ computeCapability: '9.0' })).toEqual([
-      ['gpu.compute_capability', '`gpu.compute_capability` ≤ 8.0'],
+      ['gpu.compute_capability', '`gpu.compute_capability: 8.0`'],
     ]);
   });
 
@@ -97,7 +97,7 @@ describe('one requirement alone', () => {
   test('of the number of GPUs leaves it at GPUs', () => {
     const rows = [row(), gpuRow('T4', 1, 16)];
     const [exclusion] = explain(rows, query({ gpu: { count: { min: 4, max: null } } }));
-    expect(exclusion).toEqual({ requirement: 'gpu.count', rows: 1, nearest: '`gpu.count` ≤ 1..' });
+    expect(exclusion).toEqual({ requirement: 'gpu.count', rows: 1, nearest: '`gpu.count: 1..`' });
   });
 
   test('with a price that is named is enough of a change', () => {
@@ -126,8 +126,8 @@ describe('where nothing matches and no single requirement is to blame', () => {
       gpu: { count: { min: 1, max: 4 }, names: ['H100'] },
     });
     expect(explain(rows, asked)).toEqual([
-      { requirement: 'regions + gpu.name', rows: 1, nearest: 'eu-west-1 and T4' },
-      { requirement: 'max_price + gpu.count', rows: 1, nearest: '`max_price` ≥ 40.00 and `gpu.count` ≥ ..8' },
+      { requirement: 'regions + gpu.name', rows: 1, nearest: '`regions: eu-west-1` and `gpu.name: T4`' },
+      { requirement: 'max_price + gpu.count', rows: 1, nearest: '`max_price` ≥ 40.00 and `gpu.count: ..8`' },
     ]);
   });
 
@@ -142,7 +142,7 @@ describe('where nothing matches and no single requirement is to blame', () => {
       {
         requirement: 'max_price + cpu.arch + gpu.name',
         rows: 1,
-        nearest: '`max_price` ≥ 40.00 and x86 and H100',
+        nearest: '`max_price` ≥ 40.00 and `cpu.arch: x86` and `gpu.name: H100`',
       },
     ]);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { diskOf } from '../../../backends/catalog/disk.ts';
 import { matches } from '../../../backends/catalog/match.ts';
 import { gpuRow, query, row } from './rows.ts';
 
@@ -32,6 +33,28 @@ describe('what is asked of the machine', () => {
     expect(matches(azure, query({ diskGib: { min: 5000, max: null } }))).toBe(false);
     expect(matches(azure, query({ diskGib: { min: 0, max: 30 } }))).toBe(true);
     expect(matches(azure, query({ diskGib: { min: 0, max: 20 } }))).toBe(false);
+  });
+
+  test('where any disk will do, one that is chosen later is of the usual size', () => {
+    const any = { min: 0, max: null };
+    expect(diskOf(row({ backend: 'azure' }), any)).toBe(100);
+    expect(diskOf(row({ diskGib: 20 }), any)).toBe(20);
+  });
+});
+
+describe('what is asked of the backend', () => {
+  const [aws, azure, runpod] = ['aws', 'azure', 'runpod'].map((backend) => row({ backend }));
+
+  test('only whole machines give a container all rights, or folders of theirs', () => {
+    for (const feature of ['privileged', 'volumes'] as const) {
+      const asked = query({ features: [feature] });
+      expect([aws, azure, runpod].map((each) => each && matches(each, asked))).toEqual([true, true, false]);
+    }
+  });
+
+  test('few sell reserved capacity', () => {
+    const asked = query({ features: ['reservation'] });
+    expect([aws, azure, runpod].map((each) => each && matches(each, asked))).toEqual([true, false, false]);
   });
 });
 

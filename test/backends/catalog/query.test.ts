@@ -43,7 +43,16 @@ test('a file that writes nothing asks for what the language has by default', () 
       'runpod-cpu',
       'runpod-cluster',
     ],
+    features: [],
   });
+});
+
+test('what a container may do, and capacity that is reserved, are asked of the backend', () => {
+  expect(queryFor('image: nginx\nprivileged: true').features).toEqual(['privileged']);
+  expect(queryFor('docker: true').features).toEqual(['privileged']);
+  expect(queryFor('volumes: [/data:/data]').features).toEqual(['volumes']);
+  const optional = 'volumes: [{instance_path: /data, path: /data, optional: true}]\nreservation: cr-1';
+  expect(queryFor(optional).features).toEqual(['reservation']);
 });
 
 test('what a file writes is asked for', () => {

@@ -57,6 +57,7 @@ export function query({
     availabilityZones: null,
     instanceTypes: null,
     allowedFlags: null,
+    features: [],
     gpu: {
       vendor: null,
       names: [],
@@ -129,6 +130,10 @@ export const anyQuery: fc.Arbitrary<Query> = fc.record({
   availabilityZones: someOf(['us-east-1a', 'us-east1-b']),
   instanceTypes: someOf(['SMALL', 'large']),
   allowedFlags: someOf(FLAGS),
+  features: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    fc.subarray(['privileged' as const, 'volumes' as const, 'reservation' as const]),
+  ),
   gpu: fc.record({
     vendor: seldom(fc.constantFrom('nvidia', 'amd')),
     names: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.subarray(['a100', 'T4', 'mi300x'])),
