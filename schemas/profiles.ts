@@ -149,7 +149,7 @@ const retry: Field<Retry> = choose(
 
 const utilization = named(
   'utilization_policy',
-  'Ends what does not use its GPUs.',
+  'Ends what does not use its GPUs. Read and kept; no backend here measures GPUs yet, so nothing is ended by it.',
   object({
     min_gpu_utilization: about(integer(0, 100), 'The least use of each GPU, in percent.', 10),
     time_window: about(
@@ -256,10 +256,14 @@ export const profileShape = {
     '1h',
     '5m',
   ),
-  utilization_policy: about(utilization.nullish(), 'Ends what does not use its GPUs.', {
-    min_gpu_utilization: 10,
-    time_window: '30m',
-  }),
+  utilization_policy: about(
+    utilization.nullish(),
+    'Ends what does not use its GPUs. Read and kept; no backend here measures GPUs yet, so nothing is ended by it.',
+    {
+      min_gpu_utilization: 10,
+      time_window: '30m',
+    },
+  ),
   startup_order: about(
     choice(['any', 'master-first', 'workers-first']).nullish(),
     'In which order the nodes of a task begin; means nothing to a service.',

@@ -106,7 +106,7 @@ export const runShape = {
   }),
   priority: about(
     integer(0, 100).nullish(),
-    'Who is placed first where machines are scarce: 0 to 100.',
+    'How often an offer that was sold out is asked for again, 0 to 100: a service of high priority most likely gets what becomes free. Nothing that runs is ended for it.',
     50,
     0,
   ),

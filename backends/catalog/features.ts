@@ -15,6 +15,7 @@ const MACHINES: ReadonlySet<string> = new Set([
   'azure',
   'cloudrift',
   'crusoe',
+  'cudo',
   'digitalocean',
   'gcp',
   'hotaisle',
@@ -24,6 +25,7 @@ const MACHINES: ReadonlySet<string> = new Set([
   'nebius',
   'oci',
   'seeweb',
+  'tensordock',
   'verda',
   'vultr',
 ]);

@@ -25,6 +25,7 @@ export async function simulate(session: Session, path: string, options: Simulate
   if (read.kind === 'problems') return refuse(session, text, read.problems);
   const scenario = { ...read.scenario, seed: options.seed ?? read.scenario.seed };
   const outcome = options.json ? await printLines(session, scenario) : await printPicture(session, scenario);
+  for (const text of outcome.strays) session.note(`warning: ${text}`);
   const { violations, unmet, leaked } = outcome.summary;
   return violations.length > 0 || unmet.length > 0 || leaked > 0 ? 1 : 0;
 }

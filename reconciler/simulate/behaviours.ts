@@ -49,6 +49,12 @@ export function drawFrom(seed: number): (name: string, span: Span) => number {
   };
 }
 
+/** By the number or the name of the commit, or the beginning of the revision. */
+export function isNamed({ commit, service }: Edition, name: string): boolean {
+  if (name === commit.name || name === String(commit.number)) return true;
+  return name.length >= 4 && service.revision.startsWith(name);
+}
+
 // Private
 
 function isOf({ name, shapes }: DesiredService, { service, group, shape }: Tags): boolean {
@@ -69,12 +75,6 @@ function fits(
     (commit === null || mine.some((edition) => isNamed(edition, commit))) &&
     (contains == null || mine.some(({ text }) => text.includes(contains)))
   );
-}
-
-/** By the number or the name of the commit, or the beginning of the revision. */
-function isNamed({ commit, service }: Edition, name: string): boolean {
-  if (name === commit.name || name === String(commit.number)) return true;
-  return name.length >= 4 && service.revision.startsWith(name);
 }
 
 function written(shape: BehaviourShape): Partial<BehaviourShape> {

@@ -13,6 +13,7 @@ import { EVERY_STEP } from './scenario/schema.ts';
 import { scheduleAll } from './schedule.ts';
 import { editionsOf, originOf, servicesOf } from './services.ts';
 import { createStory, type Story, type StoryLine } from './story.ts';
+import { straysOf } from './strays.ts';
 import { type Summary, summaryOf } from './summary.ts';
 import { type Spell, spellsOf } from './weather.ts';
 import { openWorld, type World, type WorldOptions } from './world.ts';
@@ -23,6 +24,8 @@ export interface Outcome {
   readonly spells: readonly Spell[];
   /** Ms from the beginning, of each death of the reconciler. */
   readonly deaths: readonly number[];
+  /** What the scenario speaks of and no commit has. */
+  readonly strays: readonly string[];
 }
 
 /** `tell` gets every line of the story as it happens. */
@@ -31,7 +34,7 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
   const clock = virtualClock(start);
   const notes: Notes = { violations: [], unmet: [], deaths: [] };
   const story = createStory({ start, now: clock.now, tell: (line) => tell(noted(line, notes)) });
-  const { world, backends } = await openScenario(
+  const { world, backends, strays } = await openScenario(
     scenario,
     clock,
     witness(scenario, clock, story, notes),
@@ -77,7 +80,7 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
     }
   }
   const spells = scenario.backends.flatMap(({ name, faults }) => spellsOf(name, faults, durationMs));
-  return { summary: await summarise(), lanes: recorder.lanes(), spells, deaths: notes.deaths };
+  return { summary: await summarise(), lanes: recorder.lanes(), spells, deaths: notes.deaths, strays };
 }
 
 // Private
@@ -117,7 +120,7 @@ async function openScenario(
     onMoment,
     ...hooks,
   });
-  return { world, backends };
+  return { world, backends, strays: straysOf(scenario, editions) };
 }
 
 function witness(

@@ -20,6 +20,7 @@ const GROUPS = 'test/simulation/groups.test.ts';
 const PLACEMENT = 'test/simulation/placement.test.ts';
 const HELD_BACK = 'test/simulation/held-back.test.ts';
 const RIVALS = 'test/simulation/rivals.test.ts';
+const BAKE = 'test/simulation/bake.test.ts';
 const LEASE = 'test/simulation/lease.test.ts';
 const CHECK = 'test/plan/check.test.ts';
 const GUARDS = 'test/plan/guards.test.ts';
@@ -327,8 +328,8 @@ export const MUTANTS: readonly Mutant[] = [
     against: 'quarantine',
     bug: 'the world’s trouble is held against the revision',
     file: `${PLAN}/judge.ts`,
-    from: "mine.filter((end) => end.kind === 'exit' && end.readyMs < HEALTHY_MS).length",
-    to: 'mine.filter((end) => end.readyMs < HEALTHY_MS).length',
+    from: "(end) => end.kind === 'exit' && target && endedEarly(",
+    to: '(end) => target && endedEarly(',
     killedBy: [[HEALING, 'taken away in a rollout']],
   },
   {
@@ -425,7 +426,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${PLAN}/advance.ts`,
     from: 'return Math.min(MAX_GAP_MS, Math.max(0, now - observedAt));',
     to: 'return Math.max(0, now - observedAt);',
-    killedBy: [[ROLLOUT, 'laptop slept']],
+    killedBy: [[GUARDS, 'nobody looked']],
   },
   {
     against: 'liveness',
@@ -476,6 +477,30 @@ export const MUTANTS: readonly Mutant[] = [
     killedBy: [[HELD_BACK, 'until it is let go']],
   },
   {
+    against: 'approval',
+    bug: 'what nobody approved is applied',
+    file: `${PLAN}/admit.ts`,
+    from: 'if (!isApproved) {',
+    to: 'if (isApproved === null) {',
+    killedBy: [[ADMIT]],
+  },
+  {
+    against: 'budget',
+    bug: 'what is too dear is applied',
+    file: `${PLAN}/admit.ts`,
+    from: 'first(ask) ?? heldByBudget(dear.get(ask.name)) ?? windowOf(ask)',
+    to: 'first(ask) ?? windowOf(ask)',
+    killedBy: [[ADMIT]],
+  },
+  {
+    against: 'window',
+    bug: 'changes are applied while no window is open',
+    file: `${PLAN}/admit.ts`,
+    from: 'first(ask) ?? heldByBudget(dear.get(ask.name)) ?? windowOf(ask)',
+    to: 'first(ask) ?? heldByBudget(dear.get(ask.name))',
+    killedBy: [[ADMIT]],
+  },
+  {
     against: 'scaling',
     bug: 'counts leave their bounds',
     file: `${PLAN}/scale.ts`,
@@ -514,5 +539,61 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'if (broken.length > 0) return refuse(claim, broken, at());',
     to: 'if (broken.length > 1_000) return refuse(claim, broken, at());',
     killedBy: [['test/simulation/refusal.test.ts']],
+  },
+  {
+    against: 'bake',
+    bug: 'what a deployment took the place of is forgotten at once',
+    file: `${PLAN}/decide.ts`,
+    from: 'used.add(formerOf(state, now)?.number ?? null);',
+    to: '',
+    killedBy: [[BAKE, 'fails after all']],
+  },
+  {
+    against: 'bake',
+    bug: 'it never ends',
+    file: `${PLAN}/bake.ts`,
+    from: 'now - (endedAt ?? now) >= bakeMs && ',
+    to: 'now < 0 && ',
+    killedBy: [[BAKE, 'let go on by less']],
+  },
+  {
+    against: 'bake',
+    bug: 'it ends by the clock alone',
+    file: `${PLAN}/bake.ts`,
+    from: ' && spec.groups.every(({ name }) => heldOut(name))',
+    to: '',
+    killedBy: [[BAKE, 'none of its replicas holds out']],
+  },
+  {
+    against: 'bake',
+    bug: 'the next failure returns to what fails as well',
+    file: `${PLAN}/aim.ts`,
+    from: 'good: trustedGood(state, now),',
+    to: 'good: state.good,',
+    killedBy: [[BAKE, 'something is known already']],
+  },
+  {
+    against: 'bake',
+    bug: 'what was there before did the same, and it is blamed',
+    file: `${PLAN}/bake.ts`,
+    from: ' || failedAsOften(state, former, state.rollout)',
+    to: '',
+    killedBy: [[BAKE, 'not blamed']],
+  },
+  {
+    against: 'law 1',
+    bug: 'a candidate is taken at its word though one before it has ended',
+    file: `${PLAN}/bake.ts`,
+    from: '(replica.readyAt ?? 0) + HEALTHY_MS : 0',
+    to: '0 : 0',
+    killedBy: [[BAKE, 'watched for a minute']],
+  },
+  {
+    against: 'law 7',
+    bug: 'a pass does not see that its lease was renewed',
+    file: 'reconciler/loop.ts',
+    from: 'if (kept?.has(held.lease.key)) held.lease',
+    to: "if (kept?.has('')) held.lease",
+    killedBy: [['test/reconciler/loop.test.ts', 'last renewed']],
   },
 ];

@@ -113,3 +113,20 @@ test('a key that was claimed anew while its pass slept is written twice, one aft
   expect(failures).toEqual([]);
   expect(await store.nextWake('here')).toBeNull();
 });
+
+test('a pass that takes long sees its lease as it was last renewed', async () => {
+  const left: number[] = [];
+  const { store, loop, run, clock } = world(async (claim) => {
+    for (let look = 0; look < 4; look++) {
+      await new Promise<void>((resolve) => clock.after(20_000, resolve));
+      left.push(claim.lease.until - clock.now());
+    }
+    return done(claim, null);
+  });
+  await store.ensureProject('main');
+  loop.start();
+  await run(100_000);
+  expect(left).toHaveLength(4);
+  expect(Math.min(...left)).toBeGreaterThan(15_000);
+  expect(Math.max(...left)).toBeLessThanOrEqual(30_000);
+});

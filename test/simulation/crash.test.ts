@@ -30,7 +30,8 @@ async function story(world: World, begin: () => void = () => {}): Promise<void> 
 async function storyWithDeaths(number: number): Promise<Boundary[]> {
   const world = await open();
   const deaths: number[] = [];
-  const died = () => deaths.filter((at) => at < world.crossed.length).map((at) => world.crossed[at] as Boundary);
+  const died = () =>
+    deaths.filter((at) => at < world.crossed.length).map((at) => world.crossed[at] as Boundary);
   try {
     await story(world, () => {
       // A part that is over before it has come so far leaves its death to the next.

@@ -324,8 +324,10 @@ describe('a service', () => {
   });
 
   test('waits for a proxy that does not take the table, and goes on when it does', async () => {
-    const [one, two] = [web('one'), web('two')];
-    const world = await simulate();
+    const [one, two] = [web('one'), web('two', 2, { surge: 2 })];
+    const world = await simulate({
+      behaviour: (_, replica) => (replica === 'web-4' ? { startMs: 20_000 } : {}),
+    });
     await running(world, one);
     world.deafen(true);
     await world.commit(two);

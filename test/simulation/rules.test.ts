@@ -146,3 +146,19 @@ test('touching what is not ours', () => {
   look([machine('web-1', { endedAt: 5 }, 'somebody')]);
   expect(broken).toEqual(['web-1-id was ended, and belongs to somebody']);
 });
+
+test('a group that takes over the machines of another one makes none', () => {
+  const { record, look, broken } = world();
+  const old = ['web-1', 'web-2', 'web-3', 'web-4'].map((name) => replica(name, { group: 'old' }));
+  const machines = old.map(({ name }) => {
+    const made = machine(name);
+    return { ...made, tags: { ...made.tags, group: 'old' } };
+  });
+  record(old);
+  look(machines);
+  record(old.map((each) => ({ ...each, group: '0' })));
+  look(machines);
+  expect(broken).toEqual([]);
+  look([...machines, machine('web-5')]);
+  expect(broken).toEqual(['group 0 has 5 machines; at most 3 are allowed']);
+});

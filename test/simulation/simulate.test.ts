@@ -147,3 +147,14 @@ test('dying at every step changes nothing of how it ends', async () => {
   const { status, deployment, ready, maxLive, requests } = plain.web ?? {};
   expect(dying.web).toMatchObject({ status, deployment, ready, maxLive, requests });
 });
+
+test('what it speaks of and no commit has is told, once for each', async () => {
+  const text = `${pushed(web())}traffic: {web: 1, wbe: 1}
+replicas: {web@1: {}, web/0: {}, "*": {}, web@7: {}, web/workers: {}, api: {}}`;
+  expect((await play(text)).strays).toEqual([
+    '`traffic` names `wbe`; no commit has such a service',
+    '`replicas` names `api`; no commit has such a one',
+    '`replicas` names `web/workers`; no commit has such a one',
+    '`replicas` names `web@7`; no commit has such a one',
+  ]);
+});

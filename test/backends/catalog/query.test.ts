@@ -121,3 +121,16 @@ test('nothing is inferred from a process that is not known', () => {
   if (!placement) throw new Error('no placement');
   expect(queryOf(placement)).toMatchObject({ arch: null, gpu: { vendor: null } });
 });
+
+test.each([
+  ['image: nginx', '..4', 0],
+  ['image: nginx', '48GB..:..4', 1],
+  ['image: nginx', '..48GB:..4', 0],
+  ['image: nginx', 'H100:..4', 1],
+  ['image: nginx', 'H100:0..4', 0],
+  // It asks for a vendor.
+  ['', '..4', 1],
+  ['', '0..4', 0],
+])('with %j, `gpu: %s` begins at %i', (more, gpu, min) => {
+  expect(queryFor(`${more}\nresources: {gpu: "${gpu}"}`).gpu.count).toEqual({ min, max: 4 });
+});
