@@ -1,6 +1,7 @@
 // `npm run bench [-- NAME…] [-- --write]`: measures, prints a table for each entry, and with --write puts the tables into
 // BENCHMARKS.md.
 import { parseArgs } from 'node:util';
+import { catalogEntry } from './catalog.ts';
 import { commitEntry } from './commit.ts';
 import { decideEntry } from './decide.ts';
 import { type Entry, table } from './figures.ts';
@@ -10,7 +11,7 @@ import { passEntry } from './pass.ts';
 import { pushEntry } from './push.ts';
 import { replaceSection } from './sections.ts';
 
-const ENTRIES: readonly Entry[] = [commitEntry, passEntry, pushEntry, parseEntry, decideEntry];
+const ENTRIES: readonly Entry[] = [commitEntry, passEntry, pushEntry, parseEntry, catalogEntry, decideEntry];
 
 const { values, positionals } = parseArgs({
   options: { write: { type: 'boolean', default: false } },
