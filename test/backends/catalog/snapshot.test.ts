@@ -1,5 +1,6 @@
 // The prices that ship with trueup: complete, small, and honest about their age.
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { snapshotRows, sourcesText } from '../../../backends/catalog/make-snapshot.ts';
@@ -10,7 +11,7 @@ import { pack, unpack } from '../../../backends/catalog/snapshot-form.ts';
 import { SOURCES } from '../../../backends/catalog/snapshot-sources.ts';
 import { isRetired } from '../../../schemas/retired.ts';
 
-const LISTS = '/work/shared/catalog';
+const LISTS = join(import.meta.dirname, '../../../../shared/catalog');
 const { rows, versions } = readSnapshot();
 /** In one order, whatever order a row has them in. */
 const FIELDS = Object.keys(rows[0] ?? {});
