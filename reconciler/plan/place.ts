@@ -1,8 +1,8 @@
-// Chooses where a new replica goes. A total order: price, then backend, region, instance type. What could not be had is
+// Chooses where a new replica goes. The order is `compareOffers`. What could not be had is
 // set aside for a while, and the next is tried.
 import type { OffersFact } from '../../schemas/actual.ts';
 import type { Failure } from '../../schemas/errors.ts';
-import type { Offer } from '../../schemas/offer.ts';
+import { compareOffers, type Offer } from '../../schemas/offer.ts';
 import type { SetAside } from '../../schemas/rollout.ts';
 import { pauseMs } from './backoff.ts';
 
@@ -22,7 +22,7 @@ export function place(
   if (fact.kind === 'unknown') return { kind: 'none', reason: fact.reason, until: null };
   const sold = fact.offers.filter((offer) => SELLS.has(offer.availability));
   const paused = (offer: Offer) => setAside.find((each) => isOf(each, offer) && now < each.until);
-  const [best] = sold.filter((offer) => !paused(offer)).toSorted(byIdleThenPrice);
+  const [best] = sold.filter((offer) => !paused(offer)).toSorted(compareOffers);
   if (best) return { kind: 'offer', offer: best };
   const tried = [...new Set(sold.flatMap((offer) => paused(offer) ?? []))];
   return tried.length > 0
@@ -86,19 +86,4 @@ function whyNone(taken: readonly Offer[]): string {
   return taken.length > 0
     ? `${backends} has what the configuration asks for, but nothing of it is free now`
     : 'no backend offers what the configuration asks for';
-}
-
-function byIdleThenPrice(a: Offer, b: Offer): number {
-  const idle = Number(b.availability === 'idle') - Number(a.availability === 'idle');
-  return (
-    idle ||
-    a.price - b.price ||
-    compare(a.backend, b.backend) ||
-    compare(a.region, b.region) ||
-    compare(a.instance, b.instance)
-  );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

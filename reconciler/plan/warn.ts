@@ -1,7 +1,13 @@
 // What a reader of a plan must see before anything else, worst first.
 import type { GroupSpec } from '../../schemas/desired.ts';
 import type { Market } from '../../schemas/offer.ts';
-import type { Change, Exclusion, GroupPlan, PlanWarning } from '../../schemas/plan.ts';
+import {
+  type Change,
+  type Exclusion,
+  type GroupPlan,
+  type PlanWarning,
+  planWarningSchema,
+} from '../../schemas/plan.ts';
 import type { Replica, ServiceState } from '../../schemas/rollout.ts';
 import { isEnding } from './deployments.ts';
 import type { Wanted } from './fields.ts';
@@ -33,17 +39,8 @@ export function warningsOf(
 
 // Private
 
-/** Worst first. */
-const KINDS: readonly PlanWarning['kind'][] = [
-  'deletes',
-  'over-budget',
-  'over-max-price',
-  'no-offer',
-  'capacity',
-  'cannot-surge',
-  'quarantined',
-  'policy',
-];
+/** Worst first, as the schema lists them. */
+const KINDS: readonly PlanWarning['kind'][] = planWarningSchema.shape.kind.options;
 
 function deletionWarnings(prospects: readonly Prospect[]): PlanWarning[] {
   const deleted = prospects.filter(({ change }) => change.change === 'delete');
