@@ -25,8 +25,10 @@ export type ForwardFailure =
   /** The request cannot be written as HTTP. */
   | { readonly kind: 'malformed'; readonly reason: string };
 
+/** Methods that ask for nothing to be done (RFC 9110 9.2.1). */
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 /** Methods that may be sent twice (RFC 9110 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+const IDEMPOTENT = new Set([...SAFE, 'PUT', 'DELETE']);
 
 class CallerGone extends Error {}
 
@@ -35,6 +37,7 @@ export function forward(passage: Passage): void {
   const options = dispatchOptions(passage);
   const tried: Upstream[] = [];
   let isRepeatable = options.body === null && IDEMPOTENT.has(options.method);
+  let isMovable = options.body === null && SAFE.has(options.method);
   let isGone = false;
   let controller: Dispatcher.DispatchController | null = null;
 
@@ -61,7 +64,9 @@ export function forward(passage: Passage): void {
     else if (error instanceof AnswerTimeout) passage.failed({ kind: 'timeout' });
     else if (progress === 'unsent') tryElsewhere(upstream, error);
     else if (progress === 'sent-on-used' && isRepeatable) repeat(upstream);
-    else passage.failed({ kind: 'broken', reason: codeOf(error) ?? error.message });
+    else if (progress !== 'sent' || !isMovable || !moveFrom(upstream)) {
+      passage.failed({ kind: 'broken', reason: codeOf(error) ?? error.message });
+    }
   }
 
   function tryElsewhere(refusing: Upstream, error: Error): void {
@@ -76,6 +81,15 @@ export function forward(passage: Passage): void {
   function repeat(upstream: Upstream): void {
     isRepeatable = false;
     attemptOn(upstream, 'sendFresh');
+  }
+
+  /** A replica that ends resets what it had just accepted: a request that does nothing may go to another, once. */
+  function moveFrom(broken: Upstream): boolean {
+    isMovable = false;
+    tried.push(broken);
+    const other = passage.next(tried);
+    if (other !== null) attemptOn(other, 'send');
+    return other !== null;
   }
 
   response.once('close', () => {

@@ -91,10 +91,36 @@ describe('a connection that the replica closes as it is used again', { retry: 2 
   });
 });
 
-test('a new connection that is closed is not tried again: the request may have done its work', async () => {
-  const replica = await startFickle(['close', 'answer']);
-  expect(await statuses(replica.endpoint, ['GET'])).toEqual([502]);
-  expect(replica.seen).toEqual([1]);
+describe('a new connection that the replica closes before it answers', () => {
+  test.each(['GET', 'HEAD', 'OPTIONS'])('%s is moved to another replica', async (method) => {
+    const ending = await startFickle(Array(20).fill('close'));
+    const other = await startFickle([]);
+    await proxies.serveWeb([ending.endpoint, other.endpoint]);
+    for (let times = 0; ending.seen.length === 0 && times < 50; times += 1) {
+      expect((await ask(proxies.url, `${PREFIX}/`, { method })).status).toBe(200);
+    }
+    expect(ending.seen).toEqual([1]);
+  });
+
+  test('it is moved once: what ends two replicas does not meet the third', async () => {
+    const replicas = await Promise.all([1, 2, 3].map(() => startFickle(Array(20).fill('close'))));
+    await proxies.serveWeb(replicas.map(({ endpoint }) => endpoint));
+    expect((await ask(proxies.url, `${PREFIX}/`)).status).toBe(502);
+    expect(replicas.flatMap(({ seen }) => seen)).toHaveLength(2);
+  });
+
+  test('the same replica is not asked again', async () => {
+    const replica = await startFickle(['close', 'answer']);
+    expect(await statuses(replica.endpoint, ['GET'])).toEqual([502]);
+    expect(replica.seen).toEqual([1]);
+  });
+
+  test.each(['POST', 'PUT', 'DELETE'])('%s is not moved: it may have done its work', async (method) => {
+    const replicas = await Promise.all([1, 2].map(() => startFickle(['close', 'answer'])));
+    await proxies.serveWeb(replicas.map(({ endpoint }) => endpoint));
+    expect((await ask(proxies.url, `${PREFIX}/`, { method })).status).toBe(502);
+    expect(replicas.flatMap(({ seen }) => seen)).toEqual([1]);
+  });
 });
 
 describe('a replica that takes no connection', () => {
