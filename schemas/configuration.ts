@@ -4,6 +4,7 @@ import { type Field, field, wrong } from './fields.ts';
 import { locate, type Remark, readDocument } from './findings.ts';
 import type { JsonObject } from './json.ts';
 import { devEnvironment, task } from './other-runs.ts';
+import { preset } from './preset.ts';
 import { alternatives, closest, type Finding, inOrder, type Path, type Position, shown } from './problems.ts';
 import { profilesFile } from './profiles.ts';
 import { pruneObject } from './prune.ts';
@@ -25,8 +26,7 @@ export const SCHEMAS: { readonly [type in (typeof TYPES)[number] | 'profiles']: 
   gateway,
   task,
   'dev-environment': devEnvironment,
-  // An experiment of dstack's: recognised, so that a folder that has one is not wrong.
-  preset: z.looseObject({}),
+  preset,
   profiles: profilesFile,
 };
 

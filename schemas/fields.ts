@@ -128,7 +128,7 @@ export function describe(value: Yaml | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'empty';
   if (typeof value === 'string') return value === '' ? 'an empty text' : shown(value);
-  if (value instanceof Date) return 'a date';
+  if (typeof value === 'symbol') return `the date \`${value.description}\``;
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
   return `\`${typeof value === 'boolean' ? value : numberText(value as bigint | number)}\``;

@@ -12,7 +12,7 @@ import { PROFILE_FIELDS } from './profiles.ts';
 export function manual(): string {
   const definitions = editorSchema().$defs as Definitions;
   const ofType = (type: string) => (type === 'volume' ? Object.keys(definitions).filter(isVolume) : [type]);
-  const types = TYPES.filter((type) => type !== 'preset').flatMap(ofType);
+  const types = TYPES.flatMap(ofType);
   const sections = sectionsOf(definitions, [...types, 'profiles']);
   return document([FOREWORD, ...sections, AFTERWORD, differences()]);
 }

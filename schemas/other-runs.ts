@@ -10,7 +10,7 @@ import { about, named } from './spelling.ts';
 import { choice, integer, matching, offDuration, text } from './values.ts';
 
 const ports = z.array(taskPort);
-const nodeCount = integer(1, Number.MAX_SAFE_INTEGER);
+const nodeCount = integer(1);
 
 const nodeGroup = named(
   'node_group',

@@ -68,12 +68,7 @@ const probeShape = named(
       '5s',
       '15s',
     ),
-    ready_after: about(
-      integer(1, Number.MAX_SAFE_INTEGER).nullish(),
-      'How many answers in a row make a replica ready.',
-      3,
-      1,
-    ),
+    ready_after: about(integer(1).nullish(), 'How many answers in a row make a replica ready.', 3, 1),
     until_ready: about(bool.nullish(), 'Whether it stops asking once the replica is ready.', true, false),
   }),
 );

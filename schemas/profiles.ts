@@ -183,7 +183,7 @@ const backendOptions = named(
     type: about(choice(['vastai']).default('vastai'), 'The backend.', 'vastai', 'vastai'),
     offer_order: about(choice(['score', 'price']).nullish(), 'What comes first among offers.', 'price'),
     min_reliability: about(number(0, 1).nullish(), 'The least reliability of a host, 0 to 1.', 0.95, 0.9),
-    min_score: about(integer(0, Number.MAX_SAFE_INTEGER).nullish(), 'The least score of a host.', 100),
+    min_score: about(integer(0).nullish(), 'The least score of a host.', 100),
   }),
 );
 
@@ -202,7 +202,7 @@ const byFleet = named(
   'A machine by its place in a fleet.',
   object({
     fleet: about(reference, 'The fleet.', 'gpu-pool'),
-    instance: about(integer(0, Number.MAX_SAFE_INTEGER), 'Its number in it.', 0),
+    instance: about(integer(0), 'Its number in it.', 0),
   }),
 );
 

@@ -4,7 +4,7 @@ import { describe, type Field, field, object, shorthand, type Wrong, withRules, 
 import { numberText } from './grammar/scalars.ts';
 import { alternatives, shown } from './problems.ts';
 import { about, named, type Spelling } from './spelling.ts';
-import { meantSize, parseSize } from './units.ts';
+import { meantSize, parseInteger, parseSize } from './units.ts';
 import { integer, readNumber, TEXT, text } from './values.ts';
 import { isMapping, type Yaml } from './yaml-value.ts';
 
@@ -247,9 +247,16 @@ function readCapability(value: Yaml): readonly number[] | Wrong {
   const spelled = typeof value === 'number' ? numberText(value) : value;
   const parts =
     typeof spelled === 'string' ? spelled.trim().split('.') : Array.isArray(spelled) ? spelled : [];
-  const numbers = parts.map((part) => (/^-?\d+$/.test(String(part)) ? Number(part) : Number.NaN));
+  const numbers = parts.map(capabilityPart);
   if (numbers.length === 2 && numbers.every(Number.isInteger)) return numbers;
   return wrong(`${describe(value)} is not a compute capability`, 'Write it with a point, for example `8.0`.');
+}
+
+/** Half of a compute capability. Python's `int` reads it in the reference, which drops what is behind the point of a float. */
+function capabilityPart(part: Yaml): number {
+  return (
+    (typeof part === 'string' ? parseInteger(part) : Math.trunc(readNumber(part) ?? Number.NaN)) ?? Number.NaN
+  );
 }
 
 /** Reads `a:b:c`, each part of another kind. */

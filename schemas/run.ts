@@ -9,6 +9,7 @@ import { alternatives, shown } from './problems.ts';
 import { profileShape } from './profiles.ts';
 import { DEFAULT_RESOURCES, resources } from './resources.ts';
 import { about, named } from './spelling.ts';
+import { parseInteger } from './units.ts';
 import { bool, integer, text, textWhere } from './values.ts';
 import type { Yaml } from './yaml-value.ts';
 
@@ -24,7 +25,7 @@ const user = textWhere((value) => {
   const parts = value.split(':');
   const fix = 'Write `user`, `user:group` or their numbers.';
   if (parts.length > 2 || parts.includes('')) return wrong(`${shown(value)} is not a user`, fix);
-  return parts.some((part) => /^\s*-\d+\s*$/.test(part))
+  return parts.some((part) => (parseInteger(part) ?? 0) < 0)
     ? wrong(`${shown(value)} has a negative id`, fix)
     : value;
 });

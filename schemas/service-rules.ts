@@ -10,6 +10,9 @@ import type { Group, Service } from './service.ts';
 
 const MAX_PROBES = 10;
 
+/** Each replica takes a little time and memory in every decision, and a slip of the keyboard asks for a billion. */
+const MAX_REPLICAS = 10_000;
+
 export function serviceRules(service: Partial<Service>, say: Say): void {
   imageSourceRules(service, say);
   repoRules(service.repos, say);
@@ -17,6 +20,7 @@ export function serviceRules(service: Partial<Service>, say: Say): void {
   rateLimitRules(service.rate_limits, say);
   serviceReferenceRules(service, say);
   const groups = groupsOf(service);
+  replicaLimit(service, groups, say);
   if (groups === null) singleRules(service, say);
   else groupRules(service, groups, say);
 }
@@ -30,6 +34,15 @@ function singleRules(service: Partial<Service>, say: Say): void {
   const { replicas } = service;
   if (replicas && !Array.isArray(replicas)) scalingRules(replicas, service.scaling, [], say);
   machineRules(service, say);
+}
+
+function replicaLimit(service: Partial<Service>, groups: readonly Group[] | null, say: Say): void {
+  const single = Array.isArray(service.replicas) ? [] : [service.replicas];
+  const counts = groups?.map(({ count }) => count) ?? single;
+  const most = counts.reduce((total, count) => total + (count?.max ?? 0), 0);
+  if (most <= MAX_REPLICAS) return;
+  const message = `this asks for ${most} replicas; at most ${MAX_REPLICAS} of a service are possible`;
+  say([service.groups ? 'groups' : 'replicas'], message, 'Write fewer.');
 }
 
 function scalingRules(

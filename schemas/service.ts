@@ -24,6 +24,7 @@ import {
   bool,
   choice,
   duration,
+  INT64,
   integer,
   matching,
   number,
@@ -155,8 +156,8 @@ const rateLimit = named(
       { type: 'header', header: 'Authorization' },
       { type: 'ip_address' },
     ),
-    rps: about(number(1 / 60, Math.floor(Number.MAX_SAFE_INTEGER / 60)), 'Requests per second.', 5),
-    burst: about(integer(0, Number.MAX_SAFE_INTEGER).default(0), 'How many more may come at once.', 10, 0),
+    rps: about(number(1 / 60, INT64 / 60), 'Requests per second.', 5),
+    burst: about(integer(0, INT64).default(0), 'How many more may come at once.', 10, 0),
   }),
 );
 

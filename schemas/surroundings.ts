@@ -7,15 +7,15 @@ import { shown } from './problems.ts';
 import { BACKENDS, profileShape, tags } from './profiles.ts';
 import { resources, size } from './resources.ts';
 import { about, named } from './spelling.ts';
-import { bool, choice, idleDuration, integer, sized, TEXT, text, textWhere } from './values.ts';
+import { bool, choice, idleDuration, integer, sized, text, textWhere } from './values.ts';
 import { isMapping, type Yaml } from './yaml-value.ts';
 
 // Fleets
 
 const port = integer(1, 65_535);
 const blocks = choose<number | 'auto'>(
-  (value) => (value === 'auto' ? choice(['auto']) : integer(1, Number.MAX_SAFE_INTEGER)),
-  [integer(1, Number.MAX_SAFE_INTEGER), choice(['auto'])],
+  (value) => (value === 'auto' ? choice(['auto']) : integer(1)),
+  [integer(1), choice(['auto'])],
 );
 
 const proxyJump = named(
@@ -41,26 +41,25 @@ const privateNetwork = textWhere((value) =>
     : wrong(`${shown(value)} is not a private network`, 'Write it like `10.0.0.0/24`.'),
 );
 
-const host = shorthand(
-  (value) => (typeof value === 'string' ? { hostname: value } : value),
-  named(
-    'host',
-    'A machine that is there already.',
-    object({
-      hostname: about(text, 'Its host name or address.', '10.0.0.5'),
-      port: about(port.nullish(), 'The port of SSH.', 22, 22),
-      user: about(text.nullish(), 'Who logs in.', 'ubuntu'),
-      identity_file: about(text.nullish(), 'The private key to log in with.', '~/.ssh/id_ed25519'),
-      proxy_jump: about(proxyJump.nullish(), 'A host on the way.'),
-      internal_ip: about(privateAddress.nullish(), 'Its address in the private network.', '10.0.0.5'),
-      blocks: about(blocks.nullish(), 'Into how many parts it is split.', 'auto', 1),
-    }),
-  ),
-  TEXT,
+const host = named(
+  'host',
+  'A machine that is there already.',
+  object({
+    hostname: about(text, 'Its host name or address.', '10.0.0.5'),
+    port: about(port.nullish(), 'The port of SSH.', 22, 22),
+    user: about(text.nullish(), 'Who logs in.', 'ubuntu'),
+    identity_file: about(text.nullish(), 'The private key to log in with.', '~/.ssh/id_ed25519'),
+    proxy_jump: about(proxyJump.nullish(), 'A host on the way.'),
+    internal_ip: about(privateAddress.nullish(), 'Its address in the private network.', '10.0.0.5'),
+    blocks: about(blocks.nullish(), 'Into how many parts it is split.', 'auto', 1),
+  }),
 );
 
 const hosts = z.array(
-  choose<string | z.output<typeof host>>((value) => (typeof value === 'string' ? text : host), host),
+  choose<string | z.output<typeof host>>(
+    (value): Field<string | z.output<typeof host>> => (isMapping(value) ? host : text),
+    [text, host],
+  ),
 );
 
 const sshConfig = named(
@@ -80,9 +79,9 @@ const nodesShape = named(
   'nodes',
   'A number of nodes, written out.',
   object({
-    min: about(integer(0, Number.MAX_SAFE_INTEGER).nullish(), 'At least this many.', 0, 0),
-    target: about(integer(0, Number.MAX_SAFE_INTEGER).nullish(), 'As many as there are at first.', 1),
-    max: about(integer(0, Number.MAX_SAFE_INTEGER).nullish(), 'At most this many.', 4),
+    min: about(integer(0).nullish(), 'At least this many.', 0, 0),
+    target: about(integer(0).nullish(), 'As many as there are at first.', 1),
+    max: about(integer(0).nullish(), 'At most this many.', 4),
   }),
 );
 
@@ -259,7 +258,7 @@ export const gateway = named(
       { type: 'lets-encrypt' },
       { type: 'lets-encrypt' },
     ),
-    replicas: about(integer(1, Number.MAX_SAFE_INTEGER).nullish(), 'How many there are.', 2, 1),
+    replicas: about(integer(1).nullish(), 'How many there are.', 2, 1),
     tags: about(tags.nullish(), 'Labels of what is made in the cloud.', { team: 'search' }),
   }),
 );
@@ -274,7 +273,7 @@ function expandNodes(value: Yaml): Yaml | ReturnType<typeof wrong> {
   if (typeof value === 'string' && value.includes('..')) {
     const [min = '', max = '', ...rest] = value.replaceAll(' ', '').split('..');
     if (rest.length === 0) return { min: min || null, max: max || null };
-  } else if (typeof value === 'bigint' || typeof value === 'string') return { min: value, max: value };
+  } else if (['bigint', 'boolean', 'string'].includes(typeof value)) return { min: value, max: value };
   return wrong(
     `${typeof value === 'string' ? shown(value) : 'this'} is not a number of nodes`,
     'Write `2`, `0..4` or `1..`.',

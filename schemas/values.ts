@@ -21,7 +21,9 @@ const BOOL = {
     { type: 'integer', minimum: 0, maximum: 1 },
   ],
 };
-export const INTEGER_TEXT = '^\\s*[-+]?\\d+(?:_\\d+)*(?:\\.0*)?\\s*$';
+export const INT64 = 2 ** 63;
+
+export const INTEGER_TEXT = '^\\s*[-+]?\\d+(?:_\\d+)*(?:\\.0+)?\\s*$';
 export const NUMBER_TEXT =
   '^\\s*[-+]?(?:\\d+(?:_\\d+)*\\.?(?:\\d+(?:_\\d+)*)?|\\.\\d+(?:_\\d+)*)(?:[eE][-+]?\\d+)?\\s*$';
 const DURATION = {
@@ -66,7 +68,7 @@ export function sized(min: number, max: number): Field<string> {
 
 export const bool: Field<boolean> = field(readBool, BOOL);
 
-export function integer(min: number, max: number): Field<number> {
+export function integer(min: number, max = Number.POSITIVE_INFINITY): Field<number> {
   return field(
     (value) => {
       const read = readInteger(value);
@@ -139,7 +141,7 @@ export function readText(value: Yaml): string | Wrong {
     return value.includes('\0') ? wrong('there is a NUL character in it', 'Remove it.') : value;
   }
   if (typeof value === 'bigint' || typeof value === 'number') return numberText(value);
-  const quotes = typeof value === 'boolean' || value instanceof Date;
+  const quotes = typeof value === 'boolean' || typeof value === 'symbol';
   const fix = quotes
     ? 'Put it in quotes.'
     : Array.isArray(value)
@@ -158,9 +160,11 @@ export function readBool(value: Yaml): boolean | Wrong {
   return wrong(`${describe(value)} is neither true nor false`, 'Write `true` or `false`.');
 }
 
+/** As the reference has it: what is written as a float is a whole number only where it fits into 64 bits. */
 export function readInteger(value: Yaml): number | undefined {
-  const read = typeof value === 'string' ? parseInteger(value.replace(/\.0*$/, '')) : readNumber(value);
-  return read !== undefined && Number.isInteger(read) ? read : undefined;
+  const read = typeof value === 'string' ? parseInteger(value.replace(/\.0+$/, '')) : readNumber(value);
+  if (read === undefined || !Number.isInteger(read)) return undefined;
+  return typeof value === 'number' && Math.abs(read) >= INT64 ? undefined : read;
 }
 
 /** Numbers, text that is one, and (as the configuration language has it) true as 1. */

@@ -16,6 +16,7 @@ export function serviceWarnings(service: Service): readonly Remark[] {
     ...commandWarnings(service.commands, ['commands']),
     ...groups.flatMap(({ commands }, index) => commandWarnings(commands, [key, index, 'commands'])),
     ...cronWarnings(service),
+    ...scalingWarnings(service),
     ...backendWarnings(service),
   ];
 }
@@ -113,6 +114,12 @@ function backendWarnings({ backends }: Pick<Service, 'backends'>): Remark[] {
         ]
       : [],
   );
+}
+
+function scalingWarnings({ scaling, replicas }: Service): Remark[] {
+  if (!scaling || replicas) return [];
+  const message = '`scaling` has no effect: there is always one replica';
+  return [{ path: ['scaling'], message, fix: 'Write for example `replicas: 1..4`.' }];
 }
 
 function cronWarnings({ schedule }: Service): Remark[] {

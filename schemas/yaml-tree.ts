@@ -181,6 +181,9 @@ function merge(work: Work, into: Map<string, Built>, node: Node | null, at: numb
 
 // Private: scalars and tags
 
+/** Default values and merges: YAML 1.1 has them as keys, and PyYAML takes them for nothing else. */
+const RESERVED: readonly string[] = ['=', '<<'];
+
 const STANDARD = /^tag:yaml\.org,2002:/;
 const TAGGED: { readonly [tag: string]: (value: Scalar) => boolean } = {
   null: (value) => value === null,
@@ -194,11 +197,13 @@ function scalarOf(work: Work, node: ScalarNode, at: number): Scalar {
   const tag = node.tag?.replace(STANDARD, '');
   if (tag === '!' || tag === 'str' || (tag === undefined && node.type !== 'PLAIN')) return text;
   if (tag === undefined) {
+    if (RESERVED.includes(text))
+      report(work, at, `${shown(text)} without quotes is a sign of YAML's own`, `Write "${text}".`);
     if (isSexagesimal(text)) warnOfSexagesimal(work, text, at);
     return resolveScalar(text);
   }
   const value = resolveScalar(node.source ?? text);
-  if (Object.hasOwn(TAGGED, tag) && TAGGED[tag]?.(value)) return value;
+  if (Object.hasOwn(TAGGED, tag) && TAGGED[tag]?.(value)) return tag === 'float' ? Number(value) : value;
   reportTag(work, tag, at);
   return null;
 }
@@ -214,7 +219,7 @@ function reportTag(work: Work, tag: string, at: number): void {
 }
 
 function warnOfSexagesimal(work: Work, text: string, at: number): void {
-  const message = `\`${text}\` without quotes is the number ${resolveScalar(text)} in YAML 1.1`;
+  const message = `\`${text}\` without quotes is the number ${String(resolveScalar(text))} in YAML 1.1`;
   work.findings.push({ ...finding(work, at, message, `Write "${text}".`), severity: 'warning' });
 }
 

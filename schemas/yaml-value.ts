@@ -19,5 +19,5 @@ export function positionAt(lines: LineCounter, offset: number): Position {
 }
 
 export function isMapping(value: unknown): value is { readonly [key: string]: Yaml } {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date);
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }

@@ -30,7 +30,7 @@ const RULES: readonly (readonly [rule: string, from: RegExp, allowed: readonly R
   [
     'schemas are the ground: they import zod, yaml, croner and each other',
     /^schemas\//,
-    [/^schemas\//, /^(zod|yaml|croner)$/, /^node:crypto$/],
+    [/^schemas\//, /^(zod|yaml|croner)$/, /^node:(crypto|net)$/],
   ],
   [
     'the plan is pure: it imports schemas and itself',

@@ -70,16 +70,23 @@ function fromMapping(members: { readonly [name: string]: Yaml }, say: Say): Env 
   for (const [name, value] of Object.entries(members)) {
     if (name === '' || name.includes('=')) {
       say([name], `${shown(name)} cannot be the name of a variable`, 'Use letters, digits and `_`.');
-    } else if (isMapping(value) && Object.keys(value).length === 1 && typeof value.key === 'string') {
-      found.push([name, { key: value.key }]);
     } else {
+      const key = keyOf(value);
       const text = value === null ? undefined : readText(value);
-      if (text === undefined) say([name], `${shown(name)} has no value`, noValueFix(name));
+      if (key !== undefined) found.push([name, { key }]);
+      else if (text === undefined) say([name], `${shown(name)} has no value`, noValueFix(name));
       else if (isWrong(text)) say([name], text.message, text.fix);
       else found.push([name, text]);
     }
   }
   return Object.fromEntries(found);
+}
+
+/** Of `{key: NAME}`, which says in a mapping what `- NAME` says in a list. */
+function keyOf(value: Yaml): string | undefined {
+  if (!isMapping(value) || Object.keys(value).length !== 1) return undefined;
+  const key = readText(value.key ?? null);
+  return isWrong(key) ? undefined : key;
 }
 
 function noValueFix(name: string): string {

@@ -9,10 +9,16 @@ export interface PortMapping {
 }
 
 /** A service's port; its local side is 80 where only one number is given. */
-export const servicePort: Field<PortMapping> = portField(() => 80n, /^(\d+):(\d+)$/, '`8000` or `80:8000`');
+export const servicePort: Field<PortMapping> = portField(
+  readInteger,
+  () => 80n,
+  /^(\d+):(\d+)$/,
+  '`8000` or `80:8000`',
+);
 
 /** A port of a task; its local side is the same where only one number is given, any where it is `*`. */
 export const taskPort: Field<PortMapping> = portField(
+  readDigits,
   (port) => port,
   /^(\d+|\*):(\d+)$/,
   '`8000` or `80:8000`',
@@ -20,7 +26,18 @@ export const taskPort: Field<PortMapping> = portField(
 
 // Private
 
-function portField(localOf: (port: bigint) => bigint, pair: RegExp, examples: string): Field<PortMapping> {
+/** A task's port has no sign, blanks or point, unlike any other number of the language. */
+function readDigits(value: Yaml): number | undefined {
+  if (typeof value === 'number' || (typeof value === 'string' && !/^\d+$/.test(value))) return undefined;
+  return readInteger(value);
+}
+
+function portField(
+  readAlone: typeof readInteger,
+  localOf: (port: bigint) => bigint,
+  pair: RegExp,
+  examples: string,
+): Field<PortMapping> {
   const port = integer(1, 65_535);
   const mapping: Field<PortMapping> = object({ local_port: port.nullish(), container_port: port });
   const short = shorthand(
@@ -38,7 +55,7 @@ function portField(localOf: (port: bigint) => bigint, pair: RegExp, examples: st
   };
 
   function expand(value: Yaml): Yaml | undefined {
-    const alone = readInteger(value);
+    const alone = readAlone(value);
     if (alone !== undefined) return { local_port: localOf(BigInt(alone)), container_port: BigInt(alone) };
     const [, local, container] = (typeof value === 'string' ? pair.exec(value) : null) ?? [];
     if (local === undefined || container === undefined) return undefined;

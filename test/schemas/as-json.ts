@@ -10,7 +10,7 @@ export function asJson(text: string): Json {
 function json(value: Yaml): Json {
   if (typeof value === 'bigint') return Number(value);
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value); // JSON has none
-  if (value instanceof Date) return value.toISOString().slice(0, 10);
+  if (typeof value === 'symbol') return value.description ?? '';
   if (Array.isArray(value)) return value.map(json);
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, json(member)]));

@@ -31,6 +31,21 @@ const MEANINGS: { readonly [id: string]: () => void } = {
   limits: () => {
     expect([MAX_BYTES, MAX_WORDS, MAX_VALUES, MAX_DEPTH]).toEqual([1_000_000, 30_000, 100_000, 64]);
   },
+  fleets: () => {
+    const problems = (lines: string) =>
+      parseFile({ path: 'f.dstack.yml', text: `type: fleet\n${lines}\n` }, { root: '', profiles: null })
+        .problems;
+    expect(problems('ssh_config: {hosts: [h], port: 0}')[0]?.message).toBe('`0` is below 1');
+    expect(problems('nodes: 1\nretry: {duration: -1}')[0]?.message).toBe('a duration cannot be negative');
+    expect(problems('ssh_config: {hosts: [h], ssh_key: null}')[0]?.message).toBe(
+      '`ssh_key` is not a known key',
+    );
+  },
+  slashes: () => {
+    expect(parse('volumes: ["//a:/b"]').configuration?.volumes).toEqual([
+      { instance_path: '/a', path: '/b', optional: false },
+    ]);
+  },
   weekdays: () => {
     expect(messages('schedule: {cron: "0 8 * * 1"}')).toEqual([
       expect.stringContaining('from Sunday (0) here'),

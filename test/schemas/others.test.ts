@@ -31,12 +31,30 @@ test.each([
     'a gateway',
     'type: gateway\nname: edge\nbackend: aws\nregion: r\ndomain: "*.example.org"\ncertificate: {type: acm, arn: a}\nreplicas: 2',
   ],
-  ['a preset, whatever it holds', 'type: preset\nanything: [goes]'],
+  [
+    'a preset',
+    'type: preset\nmodel: {repo: a/b, name: c}\nprompt: {path: p.md}\ntrials: 2\nregions: [r]\nenv: [T]',
+  ],
+  ['a preset in short', 'type: preset\nbase: a/b\ndataset: sharegpt\ngateway: edge'],
 ])('%s is right', (_what, text) => {
   expect(said(text)).toEqual([]);
 });
 
 test.each([
+  ['type: preset', 'error : a preset needs a `model`'],
+  ['type: preset\nmodel: " "', 'error model: this is empty'],
+  ['type: preset\nrepo: a\nbase: b', 'error base: `base` and `repo` exclude each other'],
+  ['type: preset\nrepo: a\nmodel: b', 'error repo: `repo` and `model` exclude each other'],
+  ['type: preset\nmodel: a\nanything: [goes]', 'error anything: `anything` is not a known key'],
+  ['type: preset\nmodel: a\ntrials: 0', 'error trials: `0` is below 1'],
+  [
+    'type: preset\nmodel: a\ndataset: x\ninput_tokens: 5',
+    'error input_tokens: `input_tokens` and `dataset` exclude each other',
+  ],
+  [
+    'type: preset\nmodel: a\nshared_prefix_tokens: 1024',
+    'error shared_prefix_tokens: what is shared is not less than the 1024 tokens of a request',
+  ],
   ['type: task\nnodes: 2', 'error : a task needs `commands` or `image`'],
   ['type: task\ncommands: [x]\nnodes: 0', 'error nodes: `0` is below 1'],
   [

@@ -91,6 +91,7 @@ describe('GPUs', () => {
       { name: ['A', 'B'], count: { min: 2, max: 2 }, total_memory: { min: 160 } },
     ],
     ['{compute_capability: 7.5}', { count: { min: 1 }, compute_capability: [7, 5] }],
+    ['{compute_capability: ["9", true]}', { count: { min: 1 }, compute_capability: [9, 1] }],
     ['{compute_capability: [9, 0]}', { count: { min: 1 }, compute_capability: [9, 0] }],
   ])('%s', (yaml, expected) => {
     expect(read(gpu, yaml)).toEqual(expected);
@@ -104,6 +105,8 @@ describe('GPUs', () => {
     ['"A100,"', 'has an empty GPU name'],
     ['":A100"', 'has an empty part'],
     ['""', 'has an empty part'],
+    ['{compute_capability: [{}, 0]}', 'is not a compute capability'],
+    ['{compute_capability: [[9], 0]}', 'is not a compute capability'],
     ['{compute_capability: 9}', 'is not a compute capability'],
     ['{vendor: ati}', 'is not a GPU vendor'],
     ['1.5', 'is not a GPU'],

@@ -37,14 +37,19 @@ describe('plain words are read as YAML 1.1 has it', () => {
     ['190:20:30.15', 685230.15],
     ['-.inf', Number.NEGATIVE_INFINITY],
     ['.nan', Number.NaN],
-    ['2001-12-14', new Date('2001-12-14')],
     ['0o17', '0o17'],
     ["'yes'", 'yes'],
     ['"010"', '010'],
     ['!!str 010', '010'],
     ['!!int "8"', 8n],
+    ['!!float 5', 5],
   ])('%s', (text, value) => {
     expect(readValue(text)).toEqual(value);
+  });
+
+  test('a date is neither text nor anything else', () => {
+    expect((readValue('2001-12-14') as symbol).description).toBe('2001-12-14');
+    expect((readValue('2001-13-14') as symbol).description).toBe('2001-13-14');
   });
 
   test('a long run of digits is text, not minutes of arithmetic', () => {

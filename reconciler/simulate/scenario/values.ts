@@ -62,7 +62,7 @@ export const instant: Field<number> = field(
 /** Any YAML value as JSON would have it. */
 export function jsonOf(value: Yaml): unknown {
   if (typeof value === 'bigint') return Number(value);
-  if (value instanceof Date) return value.toISOString().slice(0, 10);
+  if (typeof value === 'symbol') return value.description;
   if (Array.isArray(value)) return value.map(jsonOf);
   if (!isMapping(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, jsonOf(member)]));

@@ -11,6 +11,10 @@ test.each([
   'fd00::1',
   'fe80::1',
   '::1',
+  'fe80::1%eth0',
+  '::ffff:10.0.0.1',
+  '198.18.0.1',
+  '2001:db8::1',
 ])('%s is private', (address) => {
   expect(isPrivateAddress(address)).toBe(true);
 });
@@ -24,7 +28,9 @@ test.each([
   '10.0.0.05',
   '10.foo',
   '',
-  '2001:db8::1',
+  '2001:4860:4860::8888',
+  '::ffff:8.8.8.8',
+  '100.64.0.1',
 ])('%j is not', (address) => {
   expect(isPrivateAddress(address)).toBe(false);
 });
@@ -34,10 +40,15 @@ test.each([
   ['192.168.0.0/16', true],
   ['10.0.0.1', true],
   ['fd00::/8', true],
+  ['10.0.0.0/255.255.255.0', true],
+  ['192.168.0.0/0.0.255.255', true],
   ['10.0.0.0/33', false],
   ['10.0.0.0/', false],
   ['10.0.0.0/24/1', false],
   ['8.8.8.0/24', false],
+  ['10.0.0.0/7', false],
+  ['172.16.0.0/11', false],
+  ['10.0.0.0/255.0.255.0', false],
 ])('the network %s: %s', (network, expected) => {
   expect(isPrivateNetwork(network)).toBe(expected);
 });

@@ -11,6 +11,8 @@ test.each([
   ['0', 'below 1', 'below 1'],
   ['65536', 'above 65535', 'above 65535'],
   ['"8000:"', 'is not a port', 'is not a port'],
+  ['" 80"', { local_port: 80, container_port: 80 }, 'is not a port'],
+  ['80.0', { local_port: 80, container_port: 80 }, 'is not a port'],
   ['eighty', 'is not a port', 'is not a port'],
   ['[8000]', 'is not a port', 'is not a port'],
 ])('%s', (yaml, service, task) => {
