@@ -55,8 +55,8 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     id: 'endless-price',
-    here: 'Prices are finite.',
-    there: '`.inf` is a price.',
+    here: 'Prices and targets are finite.',
+    there: '`.inf` is one.',
     why: 'It is a limit that limits nothing.',
     lines: 'max_price: .inf',
     accepted: false,
@@ -154,6 +154,12 @@ export const DIFFERENCES: readonly Difference[] = [
     here: 'In a fleet, a port is from 1 to 65535, the `duration` of `retry` is not negative, and keys are given as `identity_file`.',
     there: 'Any number will do, and a key may be written as `ssh_key`.',
     why: 'No port has another number, and keys do not belong into a repository.',
+  },
+  {
+    id: 'empty-image',
+    here: 'An empty `image` is none.',
+    there: 'For the rules of accelerators and ARM it is one.',
+    why: 'Nothing can be started from it.',
   },
   {
     id: 'slashes',

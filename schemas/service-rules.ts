@@ -21,8 +21,26 @@ export function serviceRules(service: Partial<Service>, say: Say): void {
   serviceReferenceRules(service, say);
   const groups = groupsOf(service);
   replicaLimit(service, groups, say);
+  profileRules(service, say);
   if (groups === null) singleRules(service, say);
   else groupRules(service, groups, say);
+}
+
+/** What fields that a profile may give ask of the rest: told of a service with and without its profile. */
+export function profileRules(service: Partial<Service>, say: Say): void {
+  const groups = groupsOf(service);
+  const key = service.groups ? 'groups' : 'replicas';
+  const counts =
+    groups?.map(({ count }) => count) ?? (Array.isArray(service.replicas) ? [] : [service.replicas]);
+  if (service.schedule && counts.length > 0 && counts.every((count) => count?.min === 0)) {
+    const message = '`schedule` starts the least number of replicas, and that is 0';
+    say([key], message, 'Write for example `1..4`, or remove the schedule, here or in the profile.');
+  }
+  const router = groups?.findIndex((group) => group.router?.type === 'dynamo') ?? -1;
+  if (service.retry != null && router >= 0) {
+    const message = '`retry` cannot be combined with a Dynamo router, whose address must stay';
+    say([key, router, 'router'], message, 'Remove `retry`, here and in the profile.');
+  }
 }
 
 // Private

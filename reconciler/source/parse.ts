@@ -7,7 +7,7 @@ import {
   parseConfiguration,
 } from '../../schemas/configuration.ts';
 import type { ServiceSpec } from '../../schemas/desired.ts';
-import type { Problem } from '../../schemas/errors.ts';
+import type { Problem, Severity } from '../../schemas/errors.ts';
 import type { Remark } from '../../schemas/findings.ts';
 import type { JsonObject } from '../../schemas/json.ts';
 import { DEFAULT_POLICY, type Policy, rolloutPolicy } from '../../schemas/policy.ts';
@@ -16,6 +16,7 @@ import { type Profiles, withProfile } from '../../schemas/profiles.ts';
 import { plain, pruneObject } from '../../schemas/prune.ts';
 import { resolve } from '../../schemas/resolve.ts';
 import type { Service } from '../../schemas/service.ts';
+import { profileRules } from '../../schemas/service-rules.ts';
 import { sparseOf } from '../../schemas/sparse.ts';
 
 export interface ParsedFile {
@@ -73,12 +74,16 @@ export function parseFile(
   const name = read.name ?? derivedName(file.path, context.root);
   const at = { name: name ?? '', path: file.path };
   const resolved = read.service === null ? null : resolveService(read.service, at, context);
-  const remarks = [...nameRemarks(read, name), ...(resolved?.outside ?? [])];
-  const severity = context.root === null ? 'warning' : 'error';
-  const findings = remarks.map((remark) => {
+  const found = (severity: Severity) => (remark: Remark) => {
     const path = pathText(remark.path);
-    return { ...read.locate(path), ...remark, path, severity } as const;
-  });
+    return { ...read.locate(path), ...remark, path, severity };
+  };
+  const findings = [
+    ...(resolved?.mistakes ?? []).map(found('error')),
+    ...[...nameRemarks(read, name), ...(resolved?.outside ?? [])].map(
+      found(context.root === null ? 'warning' : 'error'),
+    ),
+  ];
   const problems = inOrder([...read.findings, ...findings]).map((finding) => ({
     file: file.path,
     ...finding,
@@ -138,7 +143,15 @@ function resolveService(
   const sparse = sparseOf(whole);
   const folder = path.split('/').slice(0, -1).join('/');
   const policy = rolloutPolicy(DEFAULT_POLICY, name, sparse.model !== undefined);
-  return { sparse: plain(sparse), ...resolve(sparse, { name, folder, policy }) };
+  const mistakes = profiles === null ? [] : mistakesWithProfile(whole);
+  return { sparse: plain(sparse), mistakes, ...resolve(sparse, { name, folder, policy }) };
+}
+
+/** What is right in the file and right in the profile, but not together. */
+function mistakesWithProfile(service: Service): readonly Remark[] {
+  const mistakes: Remark[] = [];
+  profileRules(service, (path, message, fix) => mistakes.push({ path, message, fix }));
+  return mistakes;
 }
 
 /**

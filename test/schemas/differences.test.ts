@@ -41,6 +41,11 @@ const MEANINGS: { readonly [id: string]: () => void } = {
       '`ssh_key` is not a known key',
     );
   },
+  'empty-image': () => {
+    const text = 'type: service\nname: web\nport: 80\ncommands: [a]\nimage: ""\nresources: {gpu: MI300X}\n';
+    const { problems } = parseFile({ path: 'web.dstack.yml', text }, { root: '', profiles: null });
+    expect(problems[0]?.message).toBe('the default image does not support amd accelerators');
+  },
   slashes: () => {
     expect(parse('volumes: ["//a:/b"]').configuration?.volumes).toEqual([
       { instance_path: '/a', path: '/b', optional: false },

@@ -32,9 +32,9 @@ const BEYOND: readonly RegExp[] = [
   /is given twice$|not valid YAML|refers to nothing|tag .* does not fit/,
   // rules over several fields
   / needs `| exclude each other$| excludes `| do(?:es)? not belong beside |^two groups |^this probe is there twice$/,
-  /has two limits$|^only one |has no body$|is set both for|needs an image$|does not support|^a router |^`docker: true` /,
-  // what is inside of a text: the end of a range before its beginning, the parts of a GPU, references, names
-  /^the range |^`max` is below|^`target` is below|gives the .* twice$|has an empty|references? |cannot be used|`env` has no variable/,
+  /has two limits$|^only one |has no body$|is set both for|^`schedule` starts |^`retry` cannot be|^a preset needs|needs an image$|does not support|^a router |^`docker: true` /,
+  // what is inside of a text: how many replicas, the end of a range before its beginning, the parts of a GPU, references, names
+  /^this asks for |^the range |^`max` is below|^`target` is below|gives the .* twice$|has an empty|references? |cannot be used|`env` has no variable/,
   /is not a name$|^`\${{|names a replica|fields instead of 5|is no (?:minute|hour|day|month)/,
   /is not an absolute path|leaves its folder|is not a user$|is not a shell$|has too many parts|is not a GPU|architecture$/,
 ];

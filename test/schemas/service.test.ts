@@ -84,6 +84,18 @@ describe('problems', () => {
       'type: service\nport: 80\nimage: x\ngroups: [{replicas: 6000}, {replicas: 6000}]',
       'groups: this asks for 12000 replicas; at most 10000 of a service are possible',
     ],
+    [
+      `${BASE}replicas: 0\nschedule: {cron: "0 8 * * *"}`,
+      'replicas: `schedule` starts the least number of replicas, and that is 0',
+    ],
+    [
+      'type: service\nport: 80\nimage: x\nschedule: {cron: "0 8 * * *"}\ngroups: [{replicas: 0..2, scaling: {metric: rps, target: 1}}]',
+      'groups: `schedule` starts the least number of replicas, and that is 0',
+    ],
+    [
+      'type: service\nport: 80\nimage: x\nretry: false\ngroups: [{replicas: 1}, {replicas: 1, router: {type: dynamo}}]',
+      'groups[1].router: `retry` cannot be combined with a Dynamo router, whose address must stay',
+    ],
     [`${BASE}priority: "1."`, 'priority: `1.` is not a whole number'],
     [`${BASE}working_dir: "a\\0b"`, 'working_dir: there is a NUL character in it'],
     [`${BASE}spot_policy: spto`, 'spot_policy: `spto` is not known'],

@@ -6,6 +6,7 @@ import {
   parseTree,
 } from '../../../reconciler/source/parse.ts';
 import { DEFAULT_POLICY, parsePolicy } from '../../../schemas/policy.ts';
+import { parseProfiles } from '../../../schemas/profiles.ts';
 
 const SERVICE = 'type: service\nport: 80\nimage: nginx\n';
 
@@ -64,6 +65,22 @@ describe('a file', () => {
     expect(locate('probes[0].url')).toEqual({ line: 9, column: 10 });
     expect(locate('probes[3].url')).toEqual({ line: 8, column: 3 });
     expect(locate('')).toEqual({ line: 1, column: 1 });
+  });
+
+  test('is held together with its profile: what is right in each may be wrong in both', () => {
+    const { profiles } = parseProfiles({
+      path: '.dstack/profiles.yml',
+      text: 'profiles: [{name: a, default: true, schedule: {cron: "0 8 * * *"}}]',
+    });
+    const text = `${SERVICE}replicas: 0\n`;
+    for (const root of ['', null]) {
+      expect(parseFile({ path: 'web.dstack.yml', text }, { root, profiles })).toMatchObject({
+        ok: false,
+        spec: null,
+        problems: [{ line: 4, column: 11, message: expect.stringContaining('`schedule` starts') }],
+      });
+    }
+    expect(parse('web.dstack.yml', text).ok).toBe(true);
   });
 
   test('with mistakes has neither spec nor sparse form, and keeps its type and name', () => {
