@@ -1,7 +1,8 @@
 // One configuration file: which type it is, what it says in normal form, and everything that is wrong with it.
 import { z } from 'zod';
 import { type Field, field, wrong } from './fields.ts';
-import { locate, type Remark, readDocument } from './findings.ts';
+import { asWritten, locate, type Remark, readDocument } from './findings.ts';
+import { numberText } from './grammar/scalars.ts';
 import type { JsonObject } from './json.ts';
 import { devEnvironment, task } from './other-runs.ts';
 import { preset } from './preset.ts';
@@ -14,7 +15,7 @@ import { type Fleet, fleet, type Gateway, gateway, type Volume, volume } from '.
 import { readText } from './values.ts';
 import { fleetWarnings, gatewayWarnings, serviceWarnings, volumeWarnings } from './warnings.ts';
 import { parseYaml, placeOf, type YamlDocument } from './yaml.ts';
-import { isMapping, type Yaml } from './yaml-value.ts';
+import { isMapping } from './yaml-value.ts';
 
 export const TYPES = ['service', 'fleet', 'volume', 'gateway', 'task', 'dev-environment', 'preset'] as const;
 
@@ -62,7 +63,8 @@ export function parseConfiguration(text: string): Configuration {
   const read = readDocument<object>(document, type === null ? withoutType : SCHEMAS[type]);
   const pruned = read.data === undefined ? null : pruneObject(read.data);
   const asService = type === 'service' ? (pruned as Service | null) : null;
-  const remarks = read.data === undefined ? [] : remarksOn(type, read.data);
+  const remarks =
+    read.data === undefined ? [] : [...remarksOn(type, read.data), ...respelled(document, text)];
   return {
     ...unread,
     configuration: asService === null ? pruned : (normalService(asService) as object as JsonObject),
@@ -110,18 +112,15 @@ const EMPTY: Finding = {
 };
 
 function positionIn({ place: places, value }: YamlDocument, path: string): Position {
-  const { line, column } = placeOf(places, pathSteps(path, value)).place;
+  const { line, column } = placeOf(places, asWritten(pathSteps(path), value)).place;
   return { line, column };
 }
 
-/** `a.b[0]` as steps. A variable is found in either form of `env`. */
-function pathSteps(path: string, root: Yaml | undefined): Path {
-  const steps = [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([word, index]) =>
+/** `a.b[0]` as steps. */
+function pathSteps(path: string): Path {
+  return [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([word, index]) =>
     index === undefined ? word : Number(index),
   );
-  const env = isMapping(root) ? root.env : undefined;
-  if (steps[0] !== 'env' || !Array.isArray(env)) return steps;
-  return ['env', env.findIndex((item) => typeof item === 'string' && item.split('=')[0] === steps[1])];
 }
 
 /** `data` was read by the schema of `type`. */
@@ -139,6 +138,25 @@ function remarksOn(type: Configuration['type'], data: object): readonly Remark[]
       return [];
   }
 }
+
+/** Variables that are written as numbers and become other text: `1.10` is 1.1, `010` is 8. */
+function respelled({ value, place }: YamlDocument, text: string): Remark[] {
+  const env = isMapping(value) ? value.env : undefined;
+  if (!isMapping(env)) return [];
+  const places = place.root.members.get('env')?.members;
+  return Object.entries(env).flatMap(([name, number]) => {
+    const at = places?.get(name)?.at;
+    if (at === undefined || (typeof number !== 'number' && typeof number !== 'bigint')) return [];
+    const [word = ''] = /^[-+.\w]*/.exec(text.slice(at, at + LONGEST_WORD)) ?? [];
+    if (word === '' || text[at + word.length] === ':' || word === numberText(number)) return [];
+    // The value may be a secret, and is not repeated.
+    const message = `${shown(name)} is written as a number, and becomes other text than is written`;
+    return [{ path: ['env', name], message, fix: 'Put it in quotes.' }];
+  });
+}
+
+/** No number is longer. */
+const LONGEST_WORD = 100;
 
 function typeOf({ value }: YamlDocument): keyof typeof SCHEMAS | null {
   if (!isMapping(value)) return null;

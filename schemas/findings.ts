@@ -22,7 +22,18 @@ export function readDocument<T>(
   if (result.success) return { data: result.data, findings: [] };
   const issues = result.error.issues.slice(0, MANY);
   const remarks = issues.flatMap((issue) => remarksOf(issue, document.value)).slice(0, MANY);
-  return { data: undefined, findings: remarks.map((remark) => locate(remark, document.place, 'error')) };
+  const findings = remarks.map((remark) =>
+    locate({ ...remark, path: asWritten(remark.path, document.value) }, document.place, 'error'),
+  );
+  return { data: undefined, findings };
+}
+
+/** The path of a variable in the form that the document has it in: by its name in a mapping, by its place in a list. */
+export function asWritten(path: Path, root: Yaml | undefined): Path {
+  const env = isMapping(root) ? root.env : undefined;
+  const [field, name, ...rest] = path;
+  if (field !== 'env' || typeof name !== 'string' || !Array.isArray(env)) return path;
+  return ['env', env.findIndex((item) => typeof item === 'string' && item.split('=')[0] === name), ...rest];
 }
 
 /** Finds the place of a remark: the value itself, the key where it is one, else the nearest thing that holds it. */

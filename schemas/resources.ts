@@ -211,7 +211,7 @@ function expandGpu(value: Yaml): Yaml | Wrong {
   if (typeof spelled !== 'bigint' && typeof spelled !== 'string') {
     return wrong(`${describe(value)} is not a GPU`, GPU_FIX);
   }
-  const spec = tokens(String(spelled), 'GPU', GPU_FIX, gpuToken);
+  const spec = tokens(String(spelled), 'GPUs', GPU_FIX, gpuToken);
   if (!isMapping(spec) || typeof spec.name !== 'string') return spec;
   const names = spec.name.split(',');
   if (names.includes(''))

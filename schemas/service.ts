@@ -111,6 +111,12 @@ const model: Field<Model> = shorthand<Model>(
   { title: 'name', type: 'string' },
 );
 
+/** A proxy counts requests per minute, in whole numbers of 64 bits. */
+const rate: Field<number> = number(0, INT64 / 60).refine((value) => value === undefined || value >= 1 / 60, {
+  message: 'this is less than one request a minute',
+  params: { fix: 'Write at least 0.017.' },
+});
+
 const rateLimit = named(
   'rate_limit',
   'How many requests are let through.',
@@ -156,7 +162,7 @@ const rateLimit = named(
       { type: 'header', header: 'Authorization' },
       { type: 'ip_address' },
     ),
-    rps: about(number(1 / 60, INT64 / 60), 'Requests per second.', 5),
+    rps: about(rate, 'Requests per second.', 5),
     burst: about(integer(0, INT64).default(0), 'How many more may come at once.', 10, 0),
   }),
 );

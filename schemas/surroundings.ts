@@ -1,20 +1,27 @@
 // `type: fleet`, `volume` and `gateway`: what services depend on. Read and checked; not reconciled yet.
 import { z } from 'zod';
-import { byTag, choose, type Field, object, shorthand, withRules, wrong } from './fields.ts';
+import { byTag, choose, describe, type Field, object, shorthand, withRules, wrong } from './fields.ts';
 import { isPrivateAddress, isPrivateNetwork } from './grammar/addresses.ts';
 import { env } from './grammar/env.ts';
 import { shown } from './problems.ts';
 import { BACKENDS, profileShape, tags } from './profiles.ts';
 import { resources, size } from './resources.ts';
 import { about, named } from './spelling.ts';
-import { bool, choice, idleDuration, integer, sized, text, textWhere } from './values.ts';
+import { bool, choice, idleDuration, integer, readInteger, sized, text, textWhere } from './values.ts';
 import { isMapping, type Yaml } from './yaml-value.ts';
 
 // Fleets
 
 const port = integer(1, 65_535);
 const blocks = choose<number | 'auto'>(
-  (value) => (value === 'auto' ? choice(['auto']) : integer(1)),
+  (value) => {
+    if (value === 'auto') return choice(['auto']);
+    if (readInteger(value) !== undefined) return integer(1);
+    return wrong(
+      `${describe(value)} is neither a number nor \`auto\``,
+      'Write a number from 1 up, or `auto`.',
+    );
+  },
   [integer(1), choice(['auto'])],
 );
 

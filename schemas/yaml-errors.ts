@@ -11,9 +11,15 @@ export interface SyntaxMistake {
 /** One mistake makes the parser stumble again and again; the first few say what there is to say. */
 export function syntaxMistakes(document: Document.Parsed, text: string): readonly SyntaxMistake[] {
   const errors: readonly LibraryError[] = document.errors.slice(0, FEW);
-  const quote = errors.find(({ message }) => UNCLOSED.test(message));
-  // Whatever follows a quote that is never closed is said of what is inside of it.
-  return (quote ? [quote] : errors).map((error) => ({ at: startOf(error, text), ...wordsFor(error) }));
+  // Whatever follows a quote that is never closed, or a tab, is said of what these made of the rest.
+  const root = errors.find(({ code, message }) => UNCLOSED.test(message) || code === 'TAB_AS_INDENT');
+  const mistakes = (root ? [root] : errors).map((error) => ({
+    at: startOf(error, text),
+    ...wordsFor(error),
+  }));
+  return mistakes.filter(
+    ({ at }, index) => !mistakes.slice(0, index).some((one) => sameLine(text, one.at, at)),
+  );
 }
 
 // Private
@@ -50,7 +56,11 @@ const WORDS: readonly (readonly [RegExp, message: string, fix: string])[] = [
     'this does not begin in the column of the keys above it',
     'Indent it like them; deeper if it belongs to the last one.',
   ],
-  [/All sequence items/, 'this `-` does not begin in the column of those above it', 'Indent it like them.'],
+  [
+    /All sequence items|block sequence may not/,
+    'this `-` does not begin in the column of those above it',
+    'Indent it like them.',
+  ],
   [/without - indicator/, 'an item of a list begins with `- `', 'Add it, or indent this like the key.'],
   [/followed by map values/, 'this is neither a key nor part of a value', 'Add `:` behind a key, or indent.'],
   [
@@ -90,8 +100,24 @@ function startOf({ pos, code, message }: LibraryError, text: string): number {
   const quote = UNCLOSED.exec(message)?.[1];
   if (quote !== undefined) return Math.max(0, lastUnescaped(text, quote, at));
   if (code === 'TAB_AS_INDENT') return at;
+  const bracket = /Flow (map|sequence)/.exec(message)?.[1];
+  if (bracket !== undefined) return unclosed(text.slice(0, at), bracket === 'map' ? '{}' : '[]') ?? at;
   const blanks = /^ *(?=\S)/.exec(text.slice(at, at + FAR));
   return at + (blanks?.[0].length ?? 0);
+}
+
+/** The last of these brackets that is opened and not closed; those in quotes are counted too, which is seldom wrong. */
+function unclosed(text: string, [open, close]: string): number | null {
+  let depth = 0;
+  for (let at = text.length - 1; at >= 0; at--) {
+    if (text[at] === close) depth += 1;
+    else if (text[at] === open && depth-- === 0) return at;
+  }
+  return null;
+}
+
+function sameLine(text: string, one: number, other: number): boolean {
+  return !text.slice(Math.min(one, other), Math.max(one, other)).includes('\n');
 }
 
 /** No line is indented further. */

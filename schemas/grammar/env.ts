@@ -22,7 +22,7 @@ const SPELLING = {
           { type: ['string', 'number'] },
           {
             type: 'object',
-            properties: { key: { type: 'string' } },
+            properties: { key: { type: ['string', 'number'] } },
             required: ['key'],
             additionalProperties: false,
           },

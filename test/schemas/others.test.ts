@@ -41,6 +41,7 @@ test.each([
 });
 
 test.each([
+  ['type: fleet\nnodes: 1\nblocks: automatic', 'error blocks: `automatic` is neither a number nor `auto`'],
   ['type: preset', 'error : a preset needs a `model`'],
   ['type: preset\nmodel: " "', 'error model: this is empty'],
   ['type: preset\nrepo: a\nbase: b', 'error base: `base` and `repo` exclude each other'],

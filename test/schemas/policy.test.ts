@@ -156,7 +156,7 @@ describe('mistakes', () => {
       'windows: [{schedule: 0 22 * * *, duration: 1h, kind: alow}]',
       '1:54 windows[0].kind: `alow` is not known',
     ],
-    ['a: [', '1:5 : not valid YAML: a `[` is never closed, or what it holds is not indented'],
+    ['a: [', '1:4 : not valid YAML: a `[` is never closed, or what it holds is not indented'],
   ])('%j', (text, expected) => {
     const { policy, problems } = read(text);
     expect(

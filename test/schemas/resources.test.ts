@@ -98,10 +98,10 @@ describe('GPUs', () => {
   });
 
   test.each([
-    ['A100:H100', 'gives the name of GPU twice'],
-    ['24GB:40GB', 'gives the memory of GPU twice'],
-    ['nvidia:amd', 'gives the vendor of GPU twice'],
-    ['"2:4"', 'gives the count of GPU twice'],
+    ['A100:H100', 'gives the name of GPUs twice'],
+    ['24GB:40GB', 'gives the memory of GPUs twice'],
+    ['nvidia:amd', 'gives the vendor of GPUs twice'],
+    ['"2:4"', 'gives the count of GPUs twice'],
     ['"A100,"', 'has an empty GPU name'],
     ['":A100"', 'has an empty part'],
     ['""', 'has an empty part'],

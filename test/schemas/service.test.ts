@@ -96,6 +96,8 @@ describe('problems', () => {
       'type: service\nport: 80\nimage: x\nretry: false\ngroups: [{replicas: 1}, {replicas: 1, router: {type: dynamo}}]',
       'groups[1].router: `retry` cannot be combined with a Dynamo router, whose address must stay',
     ],
+    [`${BASE}rate_limits: [{rps: 0}]`, 'rate_limits[0].rps: this is less than one request a minute'],
+    [`${BASE}env: [A, "B=\${{ env.A }}"]`, 'env[1]: `${{ env.A }}` cannot be used in `env`'],
     [`${BASE}priority: "1."`, 'priority: `1.` is not a whole number'],
     [`${BASE}working_dir: "a\\0b"`, 'working_dir: there is a NUL character in it'],
     [`${BASE}spot_policy: spto`, 'spot_policy: `spto` is not known'],
@@ -144,6 +146,13 @@ describe('problems', () => {
         }
       }
     }
+  });
+
+  test('a variable that is written as a number and becomes other text is warned of, without its value', () => {
+    const text = `${BASE}env: {A: 1.10, B: 010, C: 1_000, D: 1e3, E: 7, F: "1.10", G: 1.5, H: +1, I: &a 08, J: -3}`;
+    const spoken = said(text).map((line) => line.replace(/ is written.*/, ''));
+    expect(spoken).toEqual(['4:10 env.A | `A`', '4:19 env.B | `B`', '4:27 env.C | `C`', '4:70 env.H | `H`']);
+    expect(errorsOf(text)).toEqual([]);
   });
 
   test('a value that may be a secret is not repeated', () => {
