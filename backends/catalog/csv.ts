@@ -12,19 +12,19 @@ export interface BadRow {
   readonly message: string;
 }
 
-/** `backend` is whose list it is, unless a column `provider` says so of each line. */
+/** `backend` is whose list it is, unless a column `provider` says so of each line. `isList`: its first line says so. */
 export function readRows(
   backend: string,
   file: string,
   csv: string,
-): { readonly rows: readonly Row[]; readonly bad: readonly BadRow[] } {
+): { readonly rows: readonly Row[]; readonly bad: readonly BadRow[]; readonly isList: boolean } {
   const [header, ...lines] = linesOf(csv);
-  if (header === undefined) return { rows: [], bad: [] };
+  if (header === undefined) return { rows: [], bad: [], isList: false };
   const names = 'cells' in header ? header.cells : [];
   const missing = REQUIRED.filter((column) => !names.includes(column));
   if (missing.length > 0) {
     const message = `this is no price list: there is no column ${missing.join(', ')}`;
-    return { rows: [], bad: [{ file, line: header.line, message }] };
+    return { rows: [], bad: [{ file, line: header.line, message }], isList: false };
   }
   const rows: Row[] = [];
   const bad: BadRow[] = [];
@@ -33,7 +33,7 @@ export function readRows(
     if (typeof read === 'string') bad.push({ file, line: line.line, message: read });
     else rows.push(read);
   }
-  return { rows, bad };
+  return { rows, bad, isList: true };
 }
 
 // Private: lines
@@ -86,6 +86,9 @@ const REQUIRED = ['instance_name', 'location', 'price', 'cpu', 'memory', 'gpu_co
 /** Before vendors and architectures had columns, GPUs were of NVIDIA, `tpu-` began the name of a TPU, and CPUs were x86. */
 const TPU = 'tpu-';
 
+/** More than any machine has: an offer lists each of its GPUs, and a slip in a list must not fill the memory. */
+const MOST_GPUS = 1024;
+
 const FORMATS: readonly (readonly [column: string, what: string, fits: (text: string) => boolean])[] = [
   ['instance_name', 'a name', (text) => text !== ''],
   ['location', 'a name', (text) => text !== ''],
@@ -93,6 +96,7 @@ const FORMATS: readonly (readonly [column: string, what: string, fits: (text: st
   ['cpu', 'a count', isCount],
   ['memory', 'an amount', isAmount],
   ['gpu_count', 'a count', isCount],
+  ['gpu_count', 'a count that a machine can have', (text) => Number(text) <= MOST_GPUS],
   ['gpu_memory', 'an amount', optional(isAmount)],
   ['gpu_vendor', 'a vendor', optional((text) => VENDORS.some((vendor) => vendor === text.toLowerCase()))],
   ['spot', '`True` or `False`', (text) => /^(true|false)$/i.test(text)],
@@ -126,7 +130,7 @@ function rowOf(cell: Cells, backend: string): Row | string {
     gpuVendor: cell('gpu_vendor').toLowerCase() || implied,
     spot: cell('spot').toLowerCase() === 'true',
     diskGib: amountOf(cell('disk_size')),
-    flags: cell('flags').split(' ').filter(Boolean),
+    flags: cell('flags').split(/\s+/).filter(Boolean),
     arch: cell('cpu_arch').toLowerCase() === 'arm' ? 'arm' : 'x86',
   };
 }
@@ -140,11 +144,11 @@ function optional(fits: (text: string) => boolean): (text: string) => boolean {
 }
 
 function isAmount(text: string): boolean {
-  return /^[\d.]/.test(text) && Number.isFinite(Number(text));
+  return /^\s*(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text) && Number.isFinite(Number(text));
 }
 
 function isCount(text: string): boolean {
-  return /^\d+$/.test(text);
+  return /^\s*\d+\s*$/.test(text);
 }
 
 /** Nothing here reads it, but a row with half of it is half a row. */

@@ -5,7 +5,7 @@ import { Failure } from '../../schemas/errors.ts';
 import { type PriceLists, readLists } from './source-lists.ts';
 import { type CsvFile, MAX_LIST_BYTES, readZip } from './zip.ts';
 
-/** Throws `invalid` where there is no folder, or no price in it. */
+/** Throws `invalid` where there is no folder, or no price list in it: one in which nothing can be read is one. */
 export async function readFolder(dir: string): Promise<PriceLists> {
   const notes: string[] = [];
   const files: CsvFile[] = [];
@@ -18,8 +18,9 @@ export async function readFolder(dir: string): Promise<PriceLists> {
     }
   }
   const lists = readLists(files);
-  if (lists.rows.length === 0) throw noPrices(dir, notes[0] ?? lists.bad[0]?.message);
-  return { ...lists, notes: [...notes, ...lists.notes] };
+  if (lists.isNone) throw noPrices(dir, notes[0] ?? lists.bad[0]?.message);
+  const { rows, versions, bad } = lists;
+  return { rows, versions, bad, notes: [...notes, ...lists.notes] };
 }
 
 // Private
@@ -43,7 +44,7 @@ async function readEntry(dir: string, name: string, notes: string[]): Promise<Cs
   const { files, skipped } = readZip(name, bytes);
   if (skipped.length > 0)
     notes.push(`${name} holds what is no price list: ${skipped.slice(0, 3).join(', ')}`);
-  return files;
+  return files.map((file) => ({ ...file, from: `${name}/${file.name}` }));
 }
 
 async function readInside(dir: string, name: string): Promise<Buffer> {

@@ -10,15 +10,18 @@ export interface PriceLists {
   readonly notes: readonly string[];
 }
 
-/** One list of each backend: of two for the same the first. A file is of the backend that it is named by. */
-export function readLists(files: readonly CsvFile[]): PriceLists {
-  const read = new Map<string, { readonly name: string } & ReturnType<typeof readRows>>();
+/**
+ * One list of each backend: of two for the same the first. A file is of the backend that it is named by. `isNone`: no file
+ * is a price list; one without a row that can be read still is.
+ */
+export function readLists(files: readonly CsvFile[]): PriceLists & { readonly isNone: boolean } {
+  const read = new Map<string, { readonly from: string } & ReturnType<typeof readRows>>();
   const notes: string[] = [];
-  for (const { name, text } of files) {
+  for (const { name, from = name, text } of files) {
     const backend = backendName(name.replace(/\.csv$/i, ''));
     const first = read.get(backend);
-    if (first) notes.push(`${name} is left out: ${first.name} has prices of ${backend} already`);
-    else read.set(backend, { name, ...readRows(backend, name, text) });
+    if (first) notes.push(`${from} is left out: ${first.from} has prices of ${backend} already`);
+    else read.set(backend, { from, ...readRows(backend, from, text) });
   }
   const lists = [...read.values()];
   return {
@@ -26,6 +29,7 @@ export function readLists(files: readonly CsvFile[]): PriceLists {
     versions: [],
     bad: lists.flatMap(({ bad }) => bad),
     notes,
+    isNone: lists.every(({ isList }) => !isList),
   };
 }
 

@@ -5,7 +5,10 @@ import { Failure } from '../../schemas/errors.ts';
 
 /** A price list as text. */
 export interface CsvFile {
+  /** Of its provider, and `.csv`. */
   readonly name: string;
+  /** Where it was found, for messages; without it its name says so. */
+  readonly from?: string;
   readonly text: string;
 }
 

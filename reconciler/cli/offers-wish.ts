@@ -1,6 +1,7 @@
 // What offers are wanted for: the replica groups of a file, or flags that say what such a file would say, or both. Flags
 // are read as the file that they stand for, so that their grammar and their mistakes are those of the language.
 import { type Query, queryOf } from '../../backends/catalog/query.ts';
+import { backendName } from '../../backends/catalog/row.ts';
 import type { GroupSpec, Placement, ProcessSpec, Range, ServiceSpec } from '../../schemas/desired.ts';
 import { parseProfiles } from '../../schemas/profiles.ts';
 import { type ParsedFile, parseFile } from '../source/parse.ts';
@@ -76,8 +77,8 @@ function placementOf(flags: OfferFlags): Placement {
     resources: { gpu, cpu, memory, disk },
     spot_policy: spot,
     max_price: maxPrice,
-    backends: backend,
-    regions: region,
+    backends: backend && namesIn(backend).map(backendName),
+    regions: region && namesIn(region),
   };
   const parsed = parseFile(
     { path: 'offers.dstack.yml', text: JSON.stringify(file) },
@@ -86,6 +87,11 @@ function placementOf(flags: OfferFlags): Placement {
   const placement = parsed.spec?.groups[0]?.placement;
   if (placement) return placement;
   throw new CommandFailure(mistakesIn(parsed), 'See `trueup offers --help`.');
+}
+
+/** Said once with a comma between, or several times. */
+function namesIn(values: readonly string[]): string[] {
+  return values.flatMap((value) => value.split(',')).map((name) => name.trim());
 }
 
 function mistakesIn({ problems }: ParsedFile): string {

@@ -63,7 +63,7 @@ function notesOf({ notes, bad }: LoadedCatalog): string[] {
   const [first] = bad;
   if (!first) return [...notes];
   const others = bad.length - 1;
-  const more = others === 0 ? '' : `, and ${others} more ${others === 1 ? 'line' : 'lines'} like it`;
+  const more = others === 0 ? '' : `, and ${others} more ${others === 1 ? 'line' : 'lines'}`;
   return [...notes, `${first.file}:${first.line} is left out: ${first.message}${more}`];
 }
 
@@ -75,7 +75,8 @@ function documentOf(wishes: readonly Wish[], markets: readonly Market[], loaded:
   });
   const { offers = [], total = 0, excluded = [] } = groups[0] ?? {};
   const { source, date, providers, bad } = loaded;
-  return { offers, total, excluded, groups, source, date, providers, bad: bad.slice(0, BAD_SHOWN) };
+  const shown = bad.slice(0, BAD_SHOWN);
+  return { offers, total, excluded, groups, source, date, providers, bad: shown, badTotal: bad.length };
 }
 
 function viewOf(wishes: readonly Wish[], markets: readonly Market[], loaded: LoadedCatalog) {

@@ -78,13 +78,16 @@ function noneBlocks({ excluded, failures }: Market): Block[] {
   ];
 }
 
-/** ``3 offers need `max_price` ≥ 2.10``. */
+/**
+ * ``3 offers need `max_price` ≥ 2.10``, which is true of each of them; what else is missed, each may miss by another
+ * measure: ``205 offers would do without `gpu.count` (nearest: `gpu.count: 4..`)``.
+ */
 function exclusionText({ requirement, rows, nearest }: Exclusion): string {
-  const [offers, need] = rows === 1 ? ['offer', 'needs'] : ['offers', 'need'];
-  const count = `${grouped(rows)} ${offers}`;
+  const count = `${grouped(rows)} ${rows === 1 ? 'offer' : 'offers'}`;
+  if (requirement === 'max_price' && nearest !== '')
+    return `${count} ${rows === 1 ? 'needs' : 'need'} ${nearest}`;
   const names = requirement.split(' + ').map((name) => `\`${name}\``);
-  if (nearest === '') return `${count} ${need} other ${names.join(' and ')}`;
-  return `${count} ${need} ${nearest.startsWith('`') ? nearest : `${names.join(' and ')} ${nearest}`}`;
+  return `${count} would do without ${names.join(' and ')}${nearest === '' ? '' : ` (nearest: ${nearest})`}`;
 }
 
 // Private: the table

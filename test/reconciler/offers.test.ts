@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -23,6 +23,7 @@ const documentSchema = marketSchema.extend({
   source: z.enum(['live', 'catalog', 'snapshot']),
   date: z.string().nullable(),
   bad: z.array(z.object({ file: z.string(), line: z.int(), message: z.string() })),
+  badTotal: z.int(),
 });
 
 const AWS = `instance_name,location,price,cpu,memory,gpu_count,gpu_name,gpu_memory,spot,disk_size,gpu_vendor,flags,cpu_arch,provider_data
@@ -58,6 +59,7 @@ groups:
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function put(name: string, content: string): void {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
   writeFileSync(join(folder, name), content);
 }
 
@@ -125,6 +127,29 @@ describe('for what flags ask', () => {
     expect(await instancesOf('--backend', 'gcp')).toEqual([]);
     expect(await instancesOf('--backend', 'gcp', '--backend', 'aws', '--gpu', 'H100:8')).toHaveLength(1);
     expect(await instancesOf('--max-offers', '2')).toHaveLength(2);
+  });
+
+  test('clouds may be named as price lists name them, and several at once', async () => {
+    expect(await instancesOf('--backend', 'gcp,AWS', '--gpu', 'H100:8')).toEqual(['p5.48xlarge']);
+    expect(await instancesOf('--region', 'eu-west-1,EU-WEST-2', '--gpu', '0')).toEqual(['m5.large']);
+    put('lambda/lambdalabs.csv', AWS);
+    const { out } = await run(['--catalog', 'lambda', '--backend', 'lambdalabs', '--gpu', 'L4', '--json']);
+    expect(JSON.parse(out)).toMatchObject({ offers: [{ backend: 'lambda' }], total: 1 });
+  });
+
+  test('lines that cannot be read are counted, and the first hundred named', async () => {
+    put('half/aws.csv', `${AWS}${'m5.large,us-east-1,free,2,8.0,0,,,False,,,,x86,{}\n'.repeat(150)}`);
+    const { out, err, code } = await run(['--catalog', 'half', '--gpu', 'L4', '--json']);
+    const { bad, badTotal, total } = documentSchema.parse(JSON.parse(out));
+    expect([bad.length, badTotal, total, code]).toEqual([100, 150, 1, 0]);
+    expect(bad[0]).toMatchObject({
+      file: 'aws.csv',
+      line: 10,
+      message: '`price` is "free", which is not an amount',
+    });
+    expect(err).toBe(
+      'note: aws.csv:10 is left out: `price` is "free", which is not an amount, and 149 more lines\n',
+    );
   });
 
   test('a mistake is told in the words of the configuration language, by the flag', async () => {
@@ -215,7 +240,7 @@ describe('the table', () => {
   test('says which single requirement keeps out how many, nearest miss first', async () => {
     const { out, code } = await runHere('--gpu', 'A10G', '--max-price', '0.9');
     expect(out).toContain('No offer matches.\n  1 offer needs `max_price` ≥ 1.01\n');
-    expect(out).toContain('`spot_policy` auto');
+    expect(out).toContain('\n  1 offer would do without `spot_policy` (nearest: auto)\n');
     expect(code).toBe(1);
   });
 
@@ -279,7 +304,7 @@ describe('where prices come from', () => {
     writeFileSync(join(folder, 'odd', 'aws.csv'), `${AWS}a,r,free,2,8,0,,,False,,,,x86,{}\nb,r\n`);
     const { out, err } = await run(['--catalog', 'odd', '--json']);
     expect(documentSchema.parse(JSON.parse(out)).bad.map(({ line }) => line)).toEqual([10, 11]);
-    expect(err).toMatch(/^note: aws\.csv:10 is left out: .*, and 1 more line like it\n$/);
+    expect(err).toMatch(/^note: aws\.csv:10 is left out: .*, and 1 more line\n$/);
   });
 
   test('help says it all', async () => {

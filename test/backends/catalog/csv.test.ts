@@ -58,6 +58,11 @@ describe('a line of a price list', () => {
     ]);
   });
 
+  test('may have blanks around its numbers, and tabs between its flags', () => {
+    const { rows, bad } = read('m5.xlarge,us-east-1, 0.2,4 , 16.0,0,,,False,,,oci-spot\tlambda-arm,x86,{}');
+    expect([rows, bad]).toEqual([[row({ flags: ['oci-spot', 'lambda-arm'] })], []]);
+  });
+
   test('may stand under columns in any order, with others between', () => {
     const csv =
       'spot,new,memory,cpu,gpu_count,price,location,instance_name\nfalse,?,16,4,0,2e-1,us-east-1,m5.xlarge';
@@ -74,6 +79,11 @@ describe('a line that cannot be read', () => {
     ['m5,us-east-1,inf,4,16,0,,,False,,,,x86,{}', '`price` is "inf", which is not an amount'],
     [',us-east-1,1,4,16,0,,,False,,,,x86,{}', '`instance_name` is "", which is not a name'],
     ['m5,us-east-1,1,4.5,16,0,,,False,,,,x86,{}', '`cpu` is "4.5", which is not a count'],
+    ['m5,us-east-1,0x10,4,16,0,,,False,,,,x86,{}', '`price` is "0x10", which is not an amount'],
+    [
+      'm5,us-east-1,1,4,16,99999999999,T4,16,False,,,,x86,{}',
+      '`gpu_count` is "99999999999", which is not a count that a machine can have',
+    ],
     ['m5,us-east-1,1,4,16,1,T4,16,maybe,,,,x86,{}', '`spot` is "maybe", which is not `True` or `False`'],
     ['m5,us-east-1,1,4,16,1,T4,16,True,,acme,,x86,{}', '`gpu_vendor` is "acme", which is not a vendor'],
     ['m5,us-east-1,1,4,16,0,,,False,,,,mips,{}', '`cpu_arch` is "mips", which is not `x86` or `arm`'],
@@ -115,6 +125,6 @@ describe('a line that cannot be read', () => {
   });
 
   test('is not there in an empty file', () => {
-    expect(readRows('aws', 'aws.csv', '')).toEqual({ rows: [], bad: [] });
+    expect(readRows('aws', 'aws.csv', '')).toEqual({ rows: [], bad: [], isList: false });
   });
 });

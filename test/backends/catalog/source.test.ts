@@ -47,7 +47,7 @@ describe('a folder', () => {
     put('aws.csv', list(['new', 'r', 1]));
     const { rows, notes } = await readFolder(dir);
     expect(rows.map(({ instance }) => instance)).toEqual(['new']);
-    expect(notes).toEqual(['aws.csv is left out: aws.csv has prices of aws already']);
+    expect(notes).toEqual(['a-catalog.zip/aws.csv is left out: aws.csv has prices of aws already']);
   });
 
   test('keeps what can be read when a line, or a whole file, cannot', async () => {
@@ -57,6 +57,22 @@ describe('a folder', () => {
     expect(rows.map(({ instance }) => instance)).toEqual(['good']);
     expect(bad).toMatchObject([{ file: 'aws.csv', line: 3, message: expect.stringContaining('price') }]);
     expect(notes).toEqual([expect.stringContaining('broken.zip cannot be read')]);
+  });
+
+  test('of which no line can be read has nothing to offer, and says of each line why', async () => {
+    put('aws.csv', `${list()}bad,r,free,4,16.0,0,,,False,,,,x86,{}\n`);
+    const { catalog, bad, providers } = await openCatalog({ kind: 'folder', dir });
+    expect([catalog.size, providers]).toEqual([0, []]);
+    expect(bad).toMatchObject([{ file: 'aws.csv', line: 2, message: expect.stringContaining('price') }]);
+  });
+
+  test('names the zip that a list is from', async () => {
+    put('all.zip', zip({ 'aws.csv': 'nothing', 'gcp.csv': `${list(['b', 'r-a', 2])}bad\n` }));
+    const { bad } = await readFolder(dir);
+    expect(bad.map(({ file, line }) => [file, line])).toEqual([
+      ['all.zip/aws.csv', 1],
+      ['all.zip/gcp.csv', 3],
+    ]);
   });
 
   test('is not left by a link', async () => {
