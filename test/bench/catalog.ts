@@ -1,10 +1,5 @@
 // One question to a price list of 100,000 rows: the index, a look at every row by the same rules, and gpuhunt, from which
 // the lists come, where a Python that has it is named by TRUEUP_GPUHUNT_PYTHON.
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type Catalog, createCatalog } from '../../backends/catalog/index.ts';
@@ -13,6 +8,7 @@ import { compareRows } from '../../backends/catalog/order.ts';
 import type { Query } from '../../backends/catalog/query.ts';
 import type { Row as Priced } from '../../backends/catalog/row.ts';
 import { readSnapshot } from '../../backends/catalog/snapshot.ts';
+import { GPUHUNT, gpuhuntFinds } from '../backends/catalog/gpuhunt.ts';
 import { query } from '../backends/catalog/rows.ts';
 import { type Entry, median, type Row, ratiosOf } from './figures.ts';
 
@@ -126,102 +122,13 @@ function usedWith(create: () => Catalog): { readonly bytes: number; readonly siz
 
 // Private: gpuhunt
 
-/** Reads `{rows, queries}`, says for each query how many match and the median of the milliseconds it took. */
-const PYTHON = `
-import json, statistics, sys, time
-from gpuhunt import CatalogItem, QueryFilter
-from gpuhunt._internal.constraints import matches
-from gpuhunt._internal.models import AcceleratorVendor, CPUArchitecture
-
-def item(r):
-    vendor = AcceleratorVendor(r.pop("gpu_vendor")) if r["gpu_vendor"] else r.pop("gpu_vendor")
-    return CatalogItem(**{**r, "gpu_vendor": vendor, "cpu_arch": CPUArchitecture(r["cpu_arch"])})
-
-def query(q):
-    if q["cpu_arch"]: q["cpu_arch"] = CPUArchitecture(q["cpu_arch"])
-    if q["gpu_vendor"]: q["gpu_vendor"] = AcceleratorVendor(q["gpu_vendor"])
-    if q["min_compute_capability"]: q["min_compute_capability"] = tuple(map(int, q["min_compute_capability"].split(".")))
-    return QueryFilter(**q)
-
-data = json.load(open(sys.argv[1]))
-items = [item(r) for r in data["rows"]]
-answers = []
-for q in map(query, data["queries"]):
-    times = []
-    for _ in range(data["repeats"]):
-        started = time.perf_counter()
-        found = [i for i in items if matches(i, q)]
-        times.append((time.perf_counter() - started) * 1000)
-    answers.append({"total": len(found), "ms": statistics.median(times)})
-print(json.dumps(answers))
-`;
-
-interface Answer {
-  readonly total: number;
-  readonly ms: number;
-}
-
 /** null: it is not there. Throws when it finds anything else than the catalog. */
 async function askGpuhunt(rows: readonly Priced[], catalog: Catalog): Promise<readonly number[] | null> {
-  const python = process.env.TRUEUP_GPUHUNT_PYTHON;
-  if (!python) return null;
-  const dir = mkdtempSync(join(tmpdir(), 'trueup-bench-'));
-  try {
-    const file = join(dir, 'job.json');
-    const job = { rows: rows.map(itemOf), queries: QUERIES.map(filterOf), repeats: REPEATS.gpuhunt };
-    writeFileSync(file, JSON.stringify(job));
-    const { stdout } = await promisify(execFile)(python, ['-c', PYTHON, file]);
-    const answers = JSON.parse(stdout) as readonly Answer[];
-    for (const [i, asked] of QUERIES.entries()) {
-      const [ours, theirs] = [catalog.query(asked, { limit: 0 }).total, answers[i]?.total];
-      if (ours !== theirs) throw new Error(`question ${i}: the index finds ${ours}, gpuhunt ${theirs}`);
-    }
-    return answers.map(({ ms }) => ms);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
+  if (GPUHUNT === null) return null;
+  const answers = await gpuhuntFinds(GPUHUNT, rows, QUERIES, REPEATS.gpuhunt);
+  for (const [i, asked] of QUERIES.entries()) {
+    const [ours, theirs] = [catalog.query(asked, { limit: 0 }).total, answers[i]?.found.length];
+    if (ours !== theirs) throw new Error(`question ${i}: the index finds ${ours}, gpuhunt ${theirs}`);
   }
-}
-
-function itemOf(row: Priced) {
-  return {
-    provider: row.backend,
-    instance_name: row.instance,
-    location: row.region,
-    price: row.price,
-    cpu: row.cpu,
-    memory: row.memoryGib,
-    gpu_count: row.gpuCount,
-    gpu_name: row.gpuName,
-    gpu_memory: row.gpuMemoryGib,
-    gpu_vendor: row.gpuVendor,
-    spot: row.spot,
-    disk_size: row.diskGib,
-    flags: row.flags,
-    cpu_arch: row.arch,
-  };
-}
-
-function filterOf({ gpu, ...asked }: Query) {
-  return {
-    provider: asked.backends,
-    cpu_arch: asked.arch,
-    min_cpu: asked.cpu.min,
-    max_cpu: asked.cpu.max,
-    min_memory: asked.memoryGib.min,
-    max_memory: asked.memoryGib.max,
-    min_disk_size: asked.diskGib.min,
-    max_disk_size: asked.diskGib.max,
-    max_price: asked.maxPrice,
-    spot: asked.spot === 'auto' ? null : asked.spot === 'spot',
-    allowed_flags: asked.allowedFlags,
-    gpu_vendor: gpu.vendor,
-    gpu_name: gpu.names.length === 0 ? null : gpu.names,
-    min_gpu_count: gpu.count.min,
-    max_gpu_count: gpu.count.max,
-    min_gpu_memory: gpu.memoryGib?.min ?? null,
-    max_gpu_memory: gpu.memoryGib?.max ?? null,
-    min_total_gpu_memory: gpu.totalMemoryGib?.min ?? null,
-    max_total_gpu_memory: gpu.totalMemoryGib?.max ?? null,
-    min_compute_capability: gpu.computeCapability,
-  };
+  return answers.map(({ ms }) => ms);
 }
