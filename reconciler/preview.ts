@@ -5,7 +5,7 @@ import { DEFAULT_POLICY } from '../schemas/policy.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import { readCosts } from './costs.ts';
 import { type Ask, priceOfSpec } from './markets.ts';
-import { type Admission, type AdmitInput, admit, costsOf, policiesFor } from './plan/admit.ts';
+import { type Admission, type AdmitInput, admit, costsOf, countedBefore, policiesFor } from './plan/admit.ts';
 import type { PlanContext } from './plan/diff.ts';
 import { policyChanges } from './plan/loosened.ts';
 import type { Store } from './store/store.ts';
@@ -16,7 +16,10 @@ export interface PreviewOptions {
   /** What is judged; null: files that are no commit yet. */
   readonly commit: string | null;
   readonly store: Pick<Store, 'list'>;
-  readonly state: Pick<ProjectState, 'applied' | 'policies' | 'renames'> | null;
+  readonly state:
+    | (Pick<ProjectState, 'applied' | 'policies' | 'renames'> &
+        Partial<Pick<ProjectState, 'commit' | 'servicesBefore'>>)
+    | null;
   readonly known: ReadonlyMap<string, DesiredRecord>;
   readonly found: WantedServices;
   readonly ask: Ask;
@@ -40,6 +43,7 @@ export async function previewOf(
     isApproved: true,
     renames: state?.renames ?? [],
     isServing: () => false,
+    servicesBefore: countedBefore(state, options.commit),
     now,
   };
   const priceOf: Parameters<typeof readCosts>[0]['priceOf'] = (spec) => priceOfSpec(spec, options.ask);
@@ -88,6 +92,6 @@ function budgetWarnings({ waiting }: Admission): PlanWarning[] {
     .filter(([, { reason }]) => reason === 'budget')
     .map(([service, { detail }]) => {
       const [message = detail, ...fix] = detail.split(/(?<=[a-z0-9])\. (?=[A-Z])/);
-      return { kind: 'over-budget', service, message, fix: fix.join('. ') };
+      return { kind: 'over-budget', service, message, fix: `${fix.join('. ')}.` };
     });
 }

@@ -44,6 +44,7 @@ export function stateAfter(
       ...homeless(snapshot, admission.records),
     ],
     others: othersOf(snapshot),
+    servicesBefore: admission.servicesBefore,
     held: admission.held,
     renames: admission.renames,
   };

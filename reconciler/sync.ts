@@ -12,7 +12,7 @@ import type { BoundaryHook } from './boundary.ts';
 import { type PriceOf, readCosts } from './costs.ts';
 import { desiredOf } from './desire.ts';
 import { newsOf } from './news.ts';
-import { type AdmitInput, admit, costsOf, policiesFor } from './plan/admit.ts';
+import { type AdmitInput, admit, costsOf, countedBefore, policiesFor } from './plan/admit.ts';
 import { backoffMs } from './plan/backoff.ts';
 import { type Asked, type Judged, stateAfter } from './project-state.ts';
 import { type SecretSource, type Vault, watchSecrets } from './secrets.ts';
@@ -93,6 +93,7 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
       isApproved,
       renames: before.renames,
       isServing,
+      servicesBefore: countedBefore(before, commit.commit),
       now: claim.now,
     };
     const costs = await readCosts({ ...options, known, next }, costsOf(question));

@@ -28,6 +28,8 @@ export interface ProjectState {
   readonly applied?: string;
   /** Absent while no commit is in force. */
   readonly policies?: Policies;
+  /** How many services there were when `commit` was first judged: what it adds makes no room for what it removes. */
+  readonly servicesBefore?: number;
   /** The commit that waits for approval, with the policy it brings. Absent: none does. */
   readonly pending?: { readonly commit: string; readonly since: number; readonly policy?: Policy };
   readonly committedAt: number;

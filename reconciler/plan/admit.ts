@@ -34,6 +34,8 @@ export interface AdmitInput {
   readonly renames: readonly Rename[];
   /** Whether the new name of a renamed service has been rolled out. */
   readonly isServing: (name: string) => boolean;
+  /** How many services there were when the commit was first judged; null: that is now. */
+  readonly servicesBefore: number | null;
   /** At least of those that `costsOf` names. */
   readonly costs: Costs;
   readonly now: number;
@@ -45,6 +47,8 @@ export interface Admission {
   /** Changes that are in force from now on, and those that wait. */
   readonly admitted: readonly string[];
   readonly waiting: ReadonlyMap<string, Pending>;
+  /** How many there were before the commit: what it adds makes no room for what it removes. */
+  readonly servicesBefore: number;
   /** Removals that are more than may be removed. */
   readonly held: readonly string[];
   readonly whyHeld: string;
@@ -72,6 +76,7 @@ export function admit(input: AdmitInput): Admission {
     records,
     admitted: admitted.map(({ name }) => name),
     waiting,
+    servicesBefore: servicesBefore(input),
     held: deletions.held,
     whyHeld: deletions.why,
     renames: deletions.renames,
@@ -101,6 +106,14 @@ export function policiesFor(
   return { before: before ?? current, own: current };
 }
 
+/** How many services there were when this commit was first judged; null: it is now for the first time. */
+export function countedBefore(
+  state: Partial<Pick<ProjectState, 'commit' | 'servicesBefore'>> | null,
+  commit: string | null,
+): number | null {
+  return commit !== null && state?.commit === commit ? (state.servicesBefore ?? null) : null;
+}
+
 // Private
 
 type Held = Pick<Pending, 'reason' | 'until' | 'detail'>;
@@ -116,7 +129,16 @@ function deletionsOf(input: AdmitInput): Deletions {
       costOf: (name: string) => costIn(costs.now, name),
     };
   };
-  return planDeletions(known, next, rules, input.renames, input.isServing);
+  const count = servicesBefore(input);
+  return planDeletions(known, next, count, rules, input.renames, input.isServing);
+}
+
+/** A service that nobody let in yet is none. */
+function servicesBefore({
+  known,
+  servicesBefore: earlier,
+}: Pick<AdmitInput, 'known' | 'servicesBefore'>): number {
+  return earlier ?? [...known.values()].filter(({ service }) => service !== null).length;
 }
 
 function asksOf({ known, next, commit }: AdmitInput, { asked }: Deletions): Ask[] {

@@ -114,8 +114,8 @@ function least({ isNew }: Ask, { before, own }: Policies, of: (policy: Policy) =
 }
 
 function figures(wanted: number, allowed: number, now: Cost): string {
-  const today = now.kind === 'known' ? now.perHour.toFixed(2) : 'unknown';
-  return `${dollars(wanted)} wanted, ${allowed.toFixed(2)} allowed, now ${today}`;
+  const today = now.kind === 'known' ? `${dollars(now.perHour)} now` : 'now unknown';
+  return `${dollars(wanted)} wanted, ${dollars(allowed)} allowed, ${today}`;
 }
 
 function wayOut(key: string): string {

@@ -18,7 +18,7 @@ export function costIn(costs: ReadonlyMap<string, Cost>, service: string): Cost 
   return costs.get(service) ?? { kind: 'unknown', reason: `nobody was asked what ${service} costs` };
 }
 
-/** `12.40 $/h` */
+/** `$12.40/h` */
 export function dollars(perHour: number): string {
-  return `${perHour.toFixed(2)} $/h`;
+  return `$${perHour.toFixed(2)}/h`;
 }

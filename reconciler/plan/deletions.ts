@@ -30,12 +30,13 @@ export interface DeletionRules {
 type Records = ReadonlyMap<string, DesiredRecord>;
 
 /**
- * `known` is what was desired before, `next` what is now; `isServing(name)` tells whether a service's new name has been
+ * `known` is what was desired before, of so many `services`, `next` what is now; `isServing(name)` tells whether a service's new name has been
  * rolled out. Over the budget nothing is removed at all: half of a mistake is still one.
  */
 export function planDeletions(
   known: Records,
   next: Records,
+  services: number,
   rules: (asked: readonly string[]) => DeletionRules,
   renamesBefore: readonly Rename[],
   isServing: (name: string) => boolean,
@@ -48,7 +49,7 @@ export function planDeletions(
   return {
     free: [...empty, ...done],
     asked,
-    ...heldOf(asked, known.size, rules(asked)),
+    ...heldOf(asked, services, rules(asked)),
     renames: renames.filter(({ to }) => !isServing(to)),
   };
 }

@@ -13,12 +13,26 @@ export interface FieldWords {
   readonly note: string;
 }
 
+/** What fields mean that a file does not write; of others it is nothing, or depends on the rest. */
+export const UNWRITTEN: { readonly [field: string]: string | undefined } = {
+  auth: 'true',
+  docker: 'false',
+  https: 'true',
+  nvcc: 'false',
+  priority: '0',
+  privileged: 'false',
+  replicas: '1',
+  single_branch: 'true',
+  spot_policy: 'on-demand',
+  strip_prefix: 'true',
+};
+
 /** `width`: columns for each value. */
 export function fieldWords({ path, from, to }: FieldChange, width: number): FieldWords {
   const said = { path: visible(path), note: '' };
   if (isMask(from) && isMask(to))
     return { ...said, mark: MARKS.update, from: HIDDEN, to: HIDDEN, note: `${HIDDEN} (changed)` };
-  const nothing = isOwnField(path) ? NOT_SET : null;
+  const nothing = isOwnField(path) ? unwrittenText(path) : null;
   const [old, now] = [valueText(from) ?? nothing, valueText(to) ?? nothing];
   if (old === null) return { ...said, mark: MARKS.create, from: null, to: elided(now ?? '', width) };
   if (now === null) return { ...said, mark: MARKS.delete, from: elided(old, width), to: null };
@@ -31,7 +45,10 @@ export function fieldWords({ path, from, to }: FieldChange, width: number): Fiel
 
 const HIDDEN = '••••';
 
-const NOT_SET = 'not set';
+function unwrittenText(field: string): string {
+  const value = Object.hasOwn(UNWRITTEN, field) ? UNWRITTEN[field] : undefined;
+  return value === undefined ? 'not set' : `${value} (default)`;
+}
 
 /** A field of a service has a meaning when it is not written, too. */
 function isOwnField(path: string): boolean {

@@ -6,7 +6,7 @@ import { exclusionsOf, moreOffers, OFFER_HEAD, offerRow, placesReplicas } from '
 import {
   countsOf,
   failureWords,
-  holdWords,
+  holdsOf,
   MARKS,
   reasonOf,
   replicasOf,
@@ -33,7 +33,9 @@ import { elided, visible } from './text.ts';
 
 /** With more than `bytes` (UTF-8), changes are left out from the end and counted; what must be known stays. */
 export function planMarkdown(plan: Plan, bytes = Number.POSITIVE_INFINITY): string {
-  const changes = shownChanges(plan).map((change) => changeText(change, plan));
+  const shown = shownChanges(plan);
+  const holds = holdsOf(shown);
+  const changes = shown.map((change) => changeText(change, plan, holds.get(change)));
   const whole = (shown: number) => {
     const left = changes.length - shown;
     const note = left > 0 ? [`*… and ${left} more, too long for here.*`] : [];
@@ -143,13 +145,13 @@ function headTexts(plan: Plan): string[] {
   ];
 }
 
-function changeText(change: Change, plan: Plan): string {
-  const { hold, schedule, fields, groups } = change;
+function changeText(change: Change, plan: Plan, hold: string | undefined): string {
+  const { schedule, fields, groups } = change;
   const reason = reasonOf(change);
   return [
     `#### \`${MARKS[change.change].text}\` ${escaped(change.service)}: ${escaped(whatOf(change))}`,
     ...(reason ? [prose(reason)] : []),
-    ...(hold ? [`> ⚠ ${prose(holdWords(hold))}`] : []),
+    ...(hold ? [`> ⚠ ${prose(hold)}`] : []),
     ...(schedule ? [prose(schedule)] : []),
     ...fieldTexts(fields),
     ...(placesReplicas(change) ? groups.flatMap((group) => groupTexts(group, groups.length > 1)) : []),

@@ -105,6 +105,21 @@ export function holdWords({ reason, detail, until }: Hold): string {
   return `would wait (${reason})${reason === 'budget' ? '' : `: ${detail}`}${end}`;
 }
 
+/** What each change would wait for: in full of the first, and then by its name. */
+export function holdsOf(changes: readonly Change[]): ReadonlyMap<Change, string> {
+  const first = new Map<string, string>();
+  return new Map(
+    changes.flatMap((change) => {
+      if (!change.hold) return [];
+      const words = holdWords(change.hold);
+      const like = first.get(words);
+      first.set(words, like ?? change.service);
+      const isShort = change.hold.reason === 'budget' || like === undefined;
+      return [[change, isShort ? words : `would wait (${change.hold.reason}), like ${like}`] as const];
+    }),
+  );
+}
+
 export function failureWords({ backend, message }: Plan['failures'][number]): string {
   return `${backend} could not say what it sells, and is left out: ${message}`;
 }

@@ -7,6 +7,7 @@ import {
   dim,
   type Line,
   line,
+  money,
   plain,
   problemLines,
   type Row,
@@ -18,7 +19,7 @@ import { exclusionsOf, moreOffers, OFFER_HEAD, offerRow, placesReplicas } from '
 import {
   countsOf,
   failureWords,
-  holdWords,
+  holdsOf,
   MARKS,
   reasonOf,
   replicasOf,
@@ -45,10 +46,11 @@ import { visible } from './text.ts';
 
 export function planBlocks(plan: Plan): Block[] {
   const unchanged = unchangedOf(plan);
+  const holds = holdsOf(shownChanges(plan));
   return parted([
     headBlocks(plan),
     [...plan.warnings.flatMap(warningLines), ...plan.failures.map(failureLine)],
-    ...shownChanges(plan).map((change) => changeBlocks(change, plan)),
+    ...shownChanges(plan).map((change) => changeBlocks(change, plan, holds.get(change))),
     unchanged.length > 0 ? [line(0, MARKS.keep, dim(visible(unchangedWords(unchanged))))] : [],
     totalBlocks(plan),
     plan.problems.flatMap(problemLines),
@@ -100,13 +102,13 @@ function hanging(item: Line, hang = 2): Line {
   return { ...item, hang };
 }
 
-function changeBlocks(change: Change, plan: Plan): Block[] {
+function changeBlocks(change: Change, plan: Plan, hold: string | undefined): Block[] {
   const reason = reasonOf(change);
-  const { hold, schedule, fields, groups } = change;
+  const { schedule, fields, groups } = change;
   return [
     hanging(line(0, MARKS[change.change], strong(visible(change.service)), plain(visible(whatOf(change))))),
     ...(reason ? [hanging(line(2, dim(visible(reason))), 0)] : []),
-    ...(hold ? [hanging(line(2, { text: visible(holdWords(hold)), tone: 'warn' }), 0)] : []),
+    ...(hold ? [hanging(line(2, { text: visible(hold), tone: 'warn' }), 0)] : []),
     ...(schedule ? [hanging(line(2, plain(visible(schedule))), 0)] : []),
     ...fieldBlocks(fields),
     ...(placesReplicas(change) ? groups.flatMap((group) => groupBlocks(group, groups.length > 1)) : []),
@@ -148,7 +150,7 @@ function fieldLines(field: FieldChange, column: number): Line[] {
 }
 
 function groupBlocks(group: GroupPlan, isNamed: boolean): Block[] {
-  const title = isNamed ? [line(2, dim('group'), plain(visible(group.name)), dim(replicasOf(group)))] : [];
+  const title = isNamed ? [line(2, dim('group'), plain(visible(group.name)), dim(costOf(group)))] : [];
   const indent = isNamed ? 4 : 2;
   const excluded = exclusionsOf(group).map((text, index) =>
     line(indent + (index > 0 ? 2 : 0), index > 0 ? dim(text) : { text, tone: 'bad' }),
@@ -157,9 +159,19 @@ function groupBlocks(group: GroupPlan, isNamed: boolean): Block[] {
   return [
     ...title,
     ...excluded,
-    ...offerBlocks(group, indent),
+    ...offerBlocks(isNamed ? { ...group, replicas: ONE } : group, indent),
     ...(more && group.offers.length > 0 ? [line(indent, dim(more))] : []),
   ];
+}
+
+/** The title of a group says how many there are, so that its offers have room. */
+const ONE = { min: 1, max: 1 };
+
+/** `1..2 replicas × $23.92/h` */
+function costOf(group: GroupPlan): string {
+  const { pricePerReplica, replicas } = group;
+  const times = pricePerReplica === null || replicas.max === 1 ? '' : ` × ${money(pricePerReplica)}`;
+  return `${replicasOf(group)}${times}`;
 }
 
 function offerBlocks(group: GroupPlan, indent: number): Block[] {

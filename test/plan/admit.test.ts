@@ -70,6 +70,7 @@ function judged({ before, own, price = perReplica, ...input }: Case): Admission 
     isApproved: true,
     renames: [],
     isServing: () => false,
+    servicesBefore: null,
     costs: costsBy(price, { known, next }),
     now: NOON,
     ...input,
@@ -250,11 +251,11 @@ describe('a budget', () => {
   test('says what is wanted, allowed and spent', () => {
     const shared = judged({ known: three, next: grown('a', 5), own: 'budget: 8' });
     expect(shared.waiting.get('a')?.detail).toMatch(
-      /^all services together: 9.00 \$\/h wanted, 8.00 allowed, now 6.00\. .*`budget`.*commit of its own/,
+      /^all services together: \$9.00\/h wanted, \$8.00\/h allowed, \$6.00\/h now\. .*`budget`.*commit of its own/,
     );
     const own = judged({ known: three, next: grown('a', 5), own: 'services: {a: {budget: 4}}' });
     expect(own.waiting.get('a')?.detail).toMatch(
-      /^5.00 \$\/h wanted, 4.00 allowed, now 2.00\. .*`services.a.budget`/,
+      /^\$5.00\/h wanted, \$4.00\/h allowed, \$2.00\/h now\. .*`services.a.budget`/,
     );
   });
 
@@ -280,7 +281,7 @@ describe('a budget', () => {
     expect(waits(found)).toEqual([]);
     expect([...found.records.keys()].toSorted()).toEqual(['new', 'old']);
     const more = judged({ ...change, known: found.records, next: records(web('new', 1, 5)) });
-    expect(more.waiting.get('new')?.detail).toContain('5.00 $/h wanted, 4.00 allowed, now 4.00');
+    expect(more.waiting.get('new')?.detail).toContain('$5.00/h wanted, $4.00/h allowed, $4.00/h now');
   });
 
   test('asks only for the prices that it needs', () => {
@@ -294,6 +295,7 @@ describe('a budget', () => {
         isApproved: true,
         renames: [],
         isServing: () => false,
+        servicesBefore: null,
       });
     expect(asked('')).toEqual({ now: [], wanted: [] });
     expect(asked('budget: 5', three)).toEqual({ now: [], wanted: [] });

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { render } from '../../reconciler/cli/screen.ts';
-import { type FieldWords, fieldWords } from '../../reconciler/view/field-words.ts';
+import { parseFile } from '../../reconciler/source/parse.ts';
+import { type FieldWords, fieldWords, UNWRITTEN } from '../../reconciler/view/field-words.ts';
 import { escaped, planMarkdown } from '../../reconciler/view/markdown.ts';
 import { planBlocks } from '../../reconciler/view/plan.ts';
 import type { Change, Plan } from '../../schemas/plan.ts';
@@ -100,6 +101,20 @@ describe('a price', () => {
   });
 });
 
+describe('what changes wait for', () => {
+  const detail = '2 of 3 services are gone. Name them.';
+  const hold = { reason: 'deletion-budget', detail, until: null } as const;
+  const gone = (service: string) => change({ service, change: 'delete', fields: [], hold });
+
+  test('is said in full once', () => {
+    for (const shown of [text, planMarkdown]) {
+      const said = shown(plan({ changes: [gone('api'), gone('old')] }));
+      expect(said.split('Name them.')).toHaveLength(2);
+      expect(said).toContain('would wait (deletion-budget), like api');
+    }
+  });
+});
+
 describe('a changed value', () => {
   test('is shown whole where it is short', () => {
     expect(words('a', 'b')).toMatchObject({ mark: { text: '~' }, from: 'a', to: 'b' });
@@ -107,8 +122,19 @@ describe('a changed value', () => {
     expect(words('a', null)).toMatchObject({ mark: { text: '-' }, from: 'a', to: null });
   });
 
-  test('of a field that has a meaning unwritten is said to be not set', () => {
-    expect(words('2', null, 'replicas')).toMatchObject({ from: '2', to: 'not set' });
+  test('of a field that has a meaning unwritten is said to be that, where it is always the same', () => {
+    expect(words('2', null, 'replicas')).toMatchObject({ from: '2', to: '1 (default)' });
+    expect(words(null, 'auto', 'spot_policy')).toMatchObject({ from: 'on-demand (default)', to: 'auto' });
+    expect(words('2', null, 'rate_limits')).toMatchObject({ from: '2', to: 'not set' });
+  });
+
+  test.each(Object.entries(UNWRITTEN))('of %s is %s where nothing is written', (field, value) => {
+    const specOf = (lines: string) => {
+      const text = `type: service\nname: web\nport: 80\ncommands: [a]\n${lines}`;
+      return parseFile({ path: 'web.dstack.yml', text }, { root: null, profiles: null }).spec;
+    };
+    expect(specOf('')).not.toBeNull();
+    expect(specOf(`${field}: ${value}\n`)).toEqual(specOf(''));
   });
 
   test('is shown around the difference where it is long', () => {

@@ -340,6 +340,17 @@ describe('deletions', () => {
     expect(await world.names()).toHaveLength(6);
   });
 
+  test('are as many as the services that were there allow, however many come with them', async () => {
+    const world = await watch(several(10));
+    const gone = Object.fromEntries([0, 1, 2, 3].map((i) => [`s${i}.dstack.yml`, null]));
+    const fresh = Object.fromEntries(Object.entries(several(30)).filter(([path]) => !(path in several(10))));
+    await world.push({ ...fresh, ...gone });
+    await world.restart();
+    await world.pass();
+    expect((await world.project()).held).toEqual(['s0', 's1', 's2', 's3']);
+    expect(await world.names()).toHaveLength(30);
+  });
+
   test('that were held go once a commit of its own has raised the budget', async () => {
     const world = await watch(several(10));
     await world.push(Object.fromEntries([0, 1, 2, 3].map((i) => [`s${i}.dstack.yml`, null])));
@@ -466,7 +477,7 @@ describe('a budget', () => {
     await world.push({ 'one.dstack.yml': web('one', 'replicas: 3') });
     expect((await world.desired('one'))?.pending).toMatchObject({
       reason: 'budget',
-      detail: expect.stringMatching(/6.00 \$\/h wanted, 5.00 allowed, now 4.00/),
+      detail: expect.stringMatching(/\$6.00\/h wanted, \$5.00\/h allowed, \$4.00\/h now/),
     });
     await world.pass();
     world.prices.set('one', 1.5);
