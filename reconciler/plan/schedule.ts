@@ -92,8 +92,11 @@ function endsAt(state: ServiceState, term: Term | undefined): number | null {
   return term.since + limit;
 }
 
-function hasBegun(replica: Replica): boolean {
-  return replica.phase !== 'creating' && !isEnding(replica);
+/** Its process runs, or did: waiting for a machine or an image does not count. */
+function hasBegun({ stage = 'start', ...replica }: Replica): boolean {
+  return replica.phase === 'starting'
+    ? stage === 'start'
+    : replica.phase !== 'creating' && !isEnding(replica);
 }
 
 function nextText({ cron, at }: { readonly cron: readonly string[]; readonly at: number | null }): string {
