@@ -1,6 +1,6 @@
 // A deployment goes on being tried for a while after its rollout is done (`rollout.bake`): what it took the place of is
-// kept, and replicas that end soon after they were ready still fail it. No rollout takes longer for that; only once a
-// candidate has ended, the next ones are watched for a moment before others leave because of them.
+// kept, and replicas that end soon after they were ready still fail it. No rollout takes longer for that; only its first
+// candidate, and once one has ended all others, are watched for a moment before others leave because of them.
 import type { RolloutPolicy } from '../../schemas/desired.ts';
 import type { Deployment, Replica, Rollout, ServiceState } from '../../schemas/rollout.ts';
 import { HEALTHY_MS } from './backoff.ts';
@@ -8,6 +8,9 @@ import { deploymentOf, isCurrent, isRolling, sameShapes, targetOf } from './depl
 
 /** Exits of candidates that make a rollout fail: one may be bad luck, two a race, three are the revision. */
 export const MAX_EXITS = 3;
+
+/** How long the first candidate is watched before an old replica leaves because of it. */
+const FIRST_MS = 10_000;
 
 /** Whether a replica that ended, ready for `readyMs`, speaks against its revision; not so one that was well before the rollout. */
 export function endedEarly(
@@ -45,12 +48,22 @@ export function trustedGood(state: ServiceState, now: number): number | null {
   return former?.number ?? state.good;
 }
 
-/** When a ready candidate may take the place of another: at once, unless one before it has ended in this rollout. */
-export function trustedAt(state: ServiceState, replica: Replica): number {
+/**
+ * When a ready candidate may take the place of another. The first of a group has to hold out for a moment: that a port is
+ * open says little. Those after it may at once, unless a candidate of this rollout has ended: then each is watched for longer.
+ */
+export function trustIn(state: ServiceState): (replica: Replica) => number {
   const target = targetOf(state);
-  const isWatched =
-    isRolling(state) && (state.rollout?.exits ?? 0) > 0 && target && isCurrent(replica, target);
-  return isWatched && state.good !== null ? (replica.readyAt ?? 0) + HEALTHY_MS : 0;
+  if (!isRolling(state) || state.good === null || !target) return () => 0;
+  const readyAt = (replica: Replica) => replica.readyAt ?? 0;
+  if ((state.rollout?.exits ?? 0) > 0)
+    return (replica) => (isCurrent(replica, target) ? readyAt(replica) + HEALTHY_MS : 0);
+  const first = new Map<string, number>();
+  for (const replica of state.replicas)
+    if (replica.phase === 'ready' && isCurrent(replica, target))
+      first.set(replica.group, Math.min(first.get(replica.group) ?? readyAt(replica), readyAt(replica)));
+  return (replica) =>
+    isCurrent(replica, target) ? (first.get(replica.group) ?? readyAt(replica)) + FIRST_MS : 0;
 }
 
 // Private

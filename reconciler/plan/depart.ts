@@ -1,5 +1,6 @@
 // Replicas on their way out: drained, stopped, their instances given back.
 import { hiddenMs, STOP_GRACE_MS } from './deadlines.ts';
+import { isSpare } from './deployments.ts';
 import { type Context, eventOf, hasEnded, type Move, unchanged } from './move.ts';
 
 export function advanceDraining(context: Context): Move {
@@ -10,7 +11,7 @@ export function advanceDraining(context: Context): Move {
   const unrouted = actual.published >= (state.route?.version ?? 0);
   if (!unrouted) return unchanged(replica, { detail: 'until every proxy has the new route' });
   const inflight = actual.inflight[replica.name] ?? 0;
-  const stageMs = replica.stageMs + elapsed;
+  const stageMs = isSpare(replica, state) ? 0 : replica.stageMs + elapsed;
   if (inflight === 0 || stageMs >= spec.policy.drainMs)
     return unchanged(replica, { phase: 'stopping', stageMs: 0, detail: '' });
   return unchanged(replica, { stageMs, detail: `${inflight} request${inflight === 1 ? '' : 's'} in flight` });

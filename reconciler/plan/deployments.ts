@@ -54,6 +54,20 @@ export function isEnding(replica: Replica): boolean {
   return replica.phase === 'draining' || replica.phase === 'stopping' || replica.phase === 'terminating';
 }
 
+/** Why a replica leaves that is as asked, but of which there are too many. */
+export const SURPLUS = 'more than wanted';
+
+/**
+ * One that traffic no longer asks for, while it still answers: nothing waits for its end, so it may take its time; and
+ * if traffic comes back, so may it.
+ */
+export function isSpare(replica: Replica, state: ServiceState): boolean {
+  const target = targetOf(state);
+  const isAsIs = target?.shapes[replica.group] === replica.shape && replica.deployment === target.number;
+  const isDraining = replica.phase === 'draining' && replica.leaving === SURPLUS;
+  return isDraining && isAsIs && groupOf(target, replica.group)?.scaling != null;
+}
+
 /** A replica is current when it was made for the deployment, or was found to be what it asks for (`adopt`). */
 export function isCurrent(
   replica: Replica,

@@ -4,8 +4,8 @@ import type { Actual } from '../../schemas/actual.ts';
 import type { GroupSpec } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
-import { trustedAt } from './bake.ts';
-import { goodOf, groupOf, isAsked, isCurrent, isEnding, targetOf } from './deployments.ts';
+import { trustIn } from './bake.ts';
+import { goodOf, groupOf, isAsked, isCurrent, isEnding, isSpare, SURPLUS, targetOf } from './deployments.ts';
 import { place } from './place.ts';
 import { freshProbes } from './probes.ts';
 import { groupsOf, renamedGroups } from './renames.ts';
@@ -37,7 +37,27 @@ export function isPublished(state: ServiceState, actual: Actual): boolean {
 function rollGroup(before: Roll, target: Deployment, group: GroupSpec, actual: Actual, now: number): Roll {
   const ended = endNeverReady(before, target, group);
   const drained = drainSurplus(ended, target, group, actual, now);
-  return createMissing(drained, target, group, actual, now);
+  return createMissing(callBack(drained, target, group), target, group, actual, now);
+}
+
+/** What still answers its last requests is there sooner than a new one. */
+function callBack(before: Roll, target: Deployment, group: GroupSpec): Roll {
+  const { state } = before;
+  const mine = membersOf(state, group.name);
+  const current = mine.filter((replica) => isCurrent(replica, target)).length;
+  const missing = Math.max(0, wantedReplicas(group, state) - current);
+  const spare = mine.filter((replica) => isSpare(replica, state)).slice(0, missing);
+  if (spare.length === 0) return before;
+  const names = new Set(spare.map(({ name }) => name));
+  const replicas = state.replicas.map(
+    (replica): Replica =>
+      names.has(replica.name) ? { ...replica, phase: 'ready', leaving: '', stageMs: 0, detail: '' } : replica,
+  );
+  const events = spare.map(({ name, deployment }): NewEvent => {
+    const reason = `${name} takes requests again: it is wanted after all`;
+    return { service: state.service, event: 'replica-ready', reason, replica: name, deployment };
+  });
+  return { state: { ...state, replicas }, events: [...before.events, ...events] };
 }
 
 /** Replicas that nobody has ever been served by need no drain: those of another shape, and those beyond the wanted count. */
@@ -74,7 +94,8 @@ function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual
     .toSorted(leastLoaded(actual))
     .slice(0, Math.max(0, current.length - wantedReplicas(group, before.state)));
   const leaving = [...outdated.toSorted(firstToLeave), ...surplus];
-  const trusted = mine.filter((replica) => now >= trustedAt(before.state, replica));
+  const trustedAt = trustIn(before.state);
+  const trusted = mine.filter((replica) => now >= trustedAt(replica));
   const chosen = mayLeave(leaving, trusted, floorOf(before.state, target, group));
   return leave(before, new Set(chosen), (replica) => whyLeaving(before.state, replica, target), 'draining');
 }
@@ -250,9 +271,7 @@ function leave(
 function whyLeaving(state: ServiceState, replica: Replica, target: Deployment): string {
   if (replica.leaving) return replica.leaving;
   if (state.term?.kind === 'stopped') return state.term.reason;
-  return target.shapes[replica.group] === replica.shape
-    ? 'more than wanted'
-    : `replaced by deployment ${target.number}`;
+  return isCurrent(replica, target) ? SURPLUS : `replaced by deployment ${target.number}`;
 }
 
 function leavingEvent(state: ServiceState, replica: Replica, leaving: string, phase: string): NewEvent {

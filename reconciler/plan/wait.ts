@@ -2,9 +2,9 @@
 import type { Actual } from '../../schemas/actual.ts';
 import type { DesiredRecord, GroupSpec, Pending, RolloutPolicy } from '../../schemas/desired.ts';
 import type { Deployment, Replica, ServiceState, Waiting, WaitingReason } from '../../schemas/rollout.ts';
-import { trustedAt } from './bake.ts';
+import { trustIn } from './bake.ts';
 import { deadlineOf } from './deadlines.ts';
-import { deploymentOf, isCurrent, isEnding, targetOf } from './deployments.ts';
+import { deploymentOf, isCurrent, isEnding, isSpare, targetOf } from './deployments.ts';
 import { type Choice, place } from './place.ts';
 import { gaveUp } from './retry.ts';
 import { ceilingOf, floorOf, isPublished } from './roll.ts';
@@ -22,7 +22,7 @@ export function waitingOf(
 ): Waiting[] {
   const reasons = [
     ...state.replicas.flatMap((replica) => replicaReasons(state, replica, actual, now)),
-    ...state.replicas.flatMap((replica) => watchReasons(state, replica, now)),
+    ...watchReasons(state, now),
     ...groupReasons(state, actual, now),
     ...serviceReasons(state, desired, actual, now),
     ...termReasons(state),
@@ -63,10 +63,10 @@ function replicaReasons(state: ServiceState, replica: Replica, actual: Actual, n
   const fact = actual.replicas[replica.name];
   return fact?.kind === 'unknown'
     ? [wait('backend', replica.name, null, fact.reason)]
-    : phaseReasons(replica, policy, now);
+    : phaseReasons(state, replica, policy, now);
 }
 
-function phaseReasons(replica: Replica, policy: RolloutPolicy, now: number): Reason[] {
+function phaseReasons(state: ServiceState, replica: Replica, policy: RolloutPolicy, now: number): Reason[] {
   const { name, detail } = replica;
   const retryAt = replica.retryAt > now ? replica.retryAt : null;
   const until = (ms: number) => now + Math.max(0, ms - replica.stageMs);
@@ -88,7 +88,14 @@ function phaseReasons(replica: Replica, policy: RolloutPolicy, now: number): Rea
         wait('ready', name, replica.leaving ? null : until(policy.livenessMs), replica.leaving || detail),
       ];
     case 'draining':
-      return [wait('drain', name, until(policy.drainMs), detail || 'requests in flight finish')];
+      return [
+        wait(
+          'drain',
+          name,
+          isSpare(replica, state) ? null : until(policy.drainMs),
+          detail || 'requests in flight finish',
+        ),
+      ];
     case 'stopping':
       return [wait('stop', name, retryAt, detail || `SIGTERM was sent: ${replica.leaving}`)];
     case 'terminating':
@@ -102,11 +109,14 @@ function startText({ stage }: Replica): string {
   return stage === 'pull' ? 'its image is being fetched' : 'it is starting';
 }
 
-function watchReasons(state: ServiceState, replica: Replica, now: number): Reason[] {
-  const until = trustedAt(state, replica);
-  if (replica.phase !== 'ready' || until <= now) return [];
-  const text = 'one before it ended: it is watched before another leaves because of it';
-  return [wait('ready', replica.name, until, text)];
+function watchReasons(state: ServiceState, now: number): Reason[] {
+  const trustedAt = trustIn(state);
+  const why = state.rollout?.exits ? 'one before it ended' : 'it is the first of its kind';
+  const text = `${why}: it is watched for a moment before another leaves because of it`;
+  const watched = state.replicas.filter(({ phase }) => phase === 'ready');
+  return watched.flatMap((replica) =>
+    trustedAt(replica) > now ? [wait('ready', replica.name, trustedAt(replica), text)] : [],
+  );
 }
 
 function readyReasons({ name, leaving, trial }: Replica): Reason[] {
@@ -117,6 +127,7 @@ function readyReasons({ name, leaving, trial }: Replica): Reason[] {
 function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[] {
   const target = targetOf(state);
   if (!target) return [];
+  const trustedAt = trustIn(state);
   return target.spec.groups.flatMap((group) => {
     const mine = state.replicas.filter((replica) => replica.group === group.name);
     const missing =
@@ -138,7 +149,7 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
     if (isHeldRollout(state, target)) return [];
     if (mine.length >= ceilingOf(state, target, group)) {
       // While one is on its way in or out, that is what is waited for.
-      return mine.every((replica) => isSettled(replica) && trustedAt(state, replica) <= now)
+      return mine.every((replica) => isSettled(replica) && trustedAt(replica) <= now)
         ? [surgeReason(state, target, group.name, mine)]
         : [];
     }

@@ -117,6 +117,61 @@ describe('requests in flight', () => {
   });
 });
 
+describe('a replica that traffic no longer asks for', () => {
+  /** Three replicas of which one is asked for; all of them still answer. */
+  function shrinking() {
+    const driven = drive(web(scaled(1, 3)));
+    driven.traffic(30 * 60);
+    driven.pass(6 * MINUTE);
+    driven.inflight({ 'web-1': 9, 'web-2': 1, 'web-3': 2 });
+    driven.traffic(5 * 60);
+    driven.pass(11 * MINUTE);
+    expect(driven.live()).toEqual(['web-1']);
+    return driven;
+  }
+  const phases = (driven: ReturnType<typeof drive>) =>
+    driven.state().replicas.map(({ name, phase }) => [name, phase]);
+
+  test('answers its last request to the end, however long that takes', () => {
+    const driven = shrinking();
+    driven.pass(60 * MINUTE);
+    expect(phases(driven)).toEqual([
+      ['web-1', 'ready'],
+      ['web-2', 'draining'],
+      ['web-3', 'draining'],
+    ]);
+    expect(driven.state().waiting).toContainEqual(
+      expect.objectContaining({ reason: 'drain', subject: 'web-3', until: null }),
+    );
+    driven.inflight({});
+    driven.pass(MINUTE);
+    expect(driven.state().replicas.map(({ name }) => name)).toEqual(['web-1']);
+  });
+
+  test('takes requests again when it is asked for after all, and no other is made', () => {
+    const driven = shrinking();
+    driven.traffic(20 * 60);
+    driven.pass(6 * MINUTE);
+    expect(phases(driven)).toEqual([
+      ['web-1', 'ready'],
+      ['web-2', 'ready'],
+      ['web-3', 'draining'],
+    ]);
+    expect(driven.events).toContain('replica-ready web-2 takes requests again: it is wanted after all');
+    expect(driven.state().route?.replicas.map(({ name }) => name)).toEqual(['web-1', 'web-2']);
+  });
+
+  test('has `drain` to finish once another version is asked for', () => {
+    const driven = shrinking();
+    driven.pass(60 * MINUTE);
+    driven.commit({ ...web(scaled(1, 3)), shapes: { '0': 'other' }, revision: 'other', digest: 'other' });
+    driven.pass(30_000);
+    expect(phases(driven)).toContainEqual(['web-3', 'draining']);
+    driven.pass(60_000);
+    expect(phases(driven)).not.toContainEqual(['web-3', 'draining']);
+  });
+});
+
 describe('a service that may have none', () => {
   test('starts with none, wakes at once, and sleeps again when nobody has asked for the delay', () => {
     const driven = drive(web(scaled(0, 2)));

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Behaviour } from '../../backends/fake/machine.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
 import { play } from './scenarios.ts';
-import { behaving, isRunning, served, shapeOf, web } from './services.ts';
+import { behaving, isRunning, PROBE, served, shapeOf, web } from './services.ts';
 import { simulate, type World } from './world.ts';
 
 const MINUTE = 60_000;
@@ -141,6 +141,39 @@ duration: 55m`);
   });
 });
 
+describe('of the candidates of a rollout', () => {
+  test('the first is watched: if it ends seconds after it was ready, no old one has left, and it says so', async () => {
+    for (const probes of [[], [PROBE]]) {
+      const [good, brief] = [web('one', 3, {}, probes), web('brief', 3, {}, probes)];
+      const world = await simulate({ behaviour: behaving([[brief, ends(9_000)]]) });
+      await deployed(world, good);
+      await world.commit(brief);
+      const texts = new Set<string>();
+      await world.runUntil('it fails', (state) => {
+        const old = state?.replicas.filter(({ shape }) => shape === shapeOf(good)) ?? [];
+        expect(old.map(({ name, phase }) => [name, phase])).toEqual([
+          ['web-1', 'ready'],
+          ['web-2', 'ready'],
+          ['web-3', 'ready'],
+        ]);
+        for (const { detail } of state?.waiting ?? []) texts.add(detail);
+        return hasFailed(state);
+      });
+      expect(texts).toContain(
+        'it is the first of its kind: it is watched for a moment before another leaves because of it',
+      );
+    }
+  });
+
+  test('those after the first replace the old ones as soon as they are ready', async () => {
+    const world = await simulate();
+    await deployed(world, web('one', 6));
+    const begun = world.now();
+    await deployed(world, web('two', 6), 2);
+    expect(world.now() - begun).toBeLessThan(45_000);
+  });
+});
+
 describe('once a candidate has ended after it was ready', () => {
   test('the next are watched for a minute before an old one leaves, and it says so', async () => {
     const world = await simulate({ bootMs: 50_000, behaviour: behaving([[bad, ends(40_000)]]) });
@@ -155,7 +188,9 @@ describe('once a candidate has ended after it was ready', () => {
       return isBack(state);
     });
     expect(least).toBe(1);
-    expect(texts).toContain('one before it ended: it is watched before another leaves because of it');
+    expect(texts).toContain(
+      'one before it ended: it is watched for a moment before another leaves because of it',
+    );
   });
 
   test('the rollout still comes to its end', async () => {

@@ -334,9 +334,8 @@ describe('a service', () => {
     await world.run(300_000);
     const stalled = await world.state();
     expect(stalled?.waiting.map(({ reason }) => reason)).toContain('publish');
-    // The one that the new table leaves out; no further one before every proxy has it.
     const old = stalled?.replicas.filter(({ shape }) => shape === shapeOf(one));
-    expect(old?.map(({ phase }) => phase)).toEqual(['ready', 'draining']);
+    expect(old?.map(({ phase }) => phase)).toEqual(['ready', 'ready']);
     expect(await served(world)).toEqual([shapeOf(one), shapeOf(one)]);
     world.deafen(false);
     await world.runUntil('deployment 2 runs', isRunning(2), 60_000);
