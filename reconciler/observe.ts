@@ -13,6 +13,7 @@ import { asFailure } from '../schemas/errors.ts';
 import type { Replica, ServiceState } from '../schemas/rollout.ts';
 import type { Finder } from './found.ts';
 import { targetOf } from './plan/deployments.ts';
+import { type Queued, withoutClaims } from './plan/queue.ts';
 import { groupsToPlace } from './plan/roll.ts';
 
 export interface ObserveDeps {
@@ -32,6 +33,8 @@ export interface ObserveDeps {
   ) => TrafficFact | null;
   /** What runs of a service that has no record; absent: nothing ever does. */
   readonly find?: Finder;
+  /** Services that wait for capacity; absent: none does. */
+  readonly queue?: () => readonly Queued[];
 }
 
 export async function observe(
@@ -122,14 +125,25 @@ async function offersFor(
     (wish) => wish != null,
   );
   const placements = wishes.flatMap((wish) =>
-    groupsToPlace(state, wish, traffic).map(
-      (name) => [name, wish.spec.groups.find((group) => group.name === name)?.placement] as const,
-    ),
+    groupsToPlace(state, wish, traffic).map((name) => {
+      const placement = wish.spec.groups.find((group) => group.name === name)?.placement;
+      return [
+        name,
+        placement && { placement, service: wish.spec.name, priority: wish.spec.priority },
+      ] as const;
+    }),
   );
   // What is wished goes before what is the target.
   const asked = new Map(placements.toReversed());
-  const facts = [...asked].map(async ([name, placement]) =>
-    placement ? [[name, await offersOf(deps, placement)] as const] : [],
+  const facts = [...asked].map(async ([name, wish]) =>
+    wish
+      ? [
+          [
+            name,
+            withoutClaims(await offersOf(deps, wish.placement), deps.queue?.() ?? [], wish.priority),
+          ] as const,
+        ]
+      : [],
   );
   return Object.fromEntries((await Promise.all(facts)).flat());
 }

@@ -163,6 +163,8 @@ function machineOf(machine: string, state: ServiceState | null): string | null {
 /** When the last look was matters only while something is timed; a state that differs in nothing else is not written. */
 function isSame(before: ServiceState | null, after: ServiceState | null): boolean {
   if (before === null || after === null) return before === after;
-  const isTimed = after.waiting.length > 0 || after.replicas.some(({ phase }) => phase !== 'ready');
+  const isTimed =
+    after.waiting.length > 0 ||
+    after.replicas.some(({ phase, idleMs = [] }) => phase !== 'ready' || idleMs.some((ms) => ms > 0));
   return isSameValue(before, isTimed ? after : { ...after, observedAt: before.observedAt });
 }

@@ -44,6 +44,8 @@ export type ProcessStatus =
       readonly endpoint: Endpoint;
       /** Why it does not listen, where the host can tell ("listens on 8000 instead of $PORT"); else ''. */
       readonly detail: string;
+      /** How busy each of its GPUs is, in percent; absent: the host cannot tell. */
+      readonly gpus?: readonly number[];
     }
   | { readonly kind: 'stopping' }
   | {
@@ -77,7 +79,12 @@ export interface ProbeResult {
 
 /** What a backend would sell for a group now, or why it could not be asked. */
 export type OffersFact =
-  | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
+  | {
+      readonly kind: 'offers';
+      readonly offers: readonly Offer[];
+      /** Services of higher priority that wait for some of what is on sale: those offers are left out. Absent: none. */
+      readonly leftTo?: readonly string[];
+    }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 /** What one group was asked lately, over all proxies. */

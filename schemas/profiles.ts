@@ -149,7 +149,7 @@ const retry: Field<Retry> = choose(
 
 const utilization = named(
   'utilization_policy',
-  'Ends what does not use its GPUs. Read and kept; no backend here measures GPUs yet, so nothing is ended by it.',
+  'Ends a service of which one GPU had less to do than this for all of the time, until its file changes or its schedule starts it again. Where the machine cannot tell, nothing is ended.',
   object({
     min_gpu_utilization: about(integer(0, 100), 'The least use of each GPU, in percent.', 10),
     time_window: about(

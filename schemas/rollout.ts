@@ -71,6 +71,8 @@ export interface Replica {
   /** Of one that is starting: what `stageMs` counts. Absent: `start`. */
   readonly stage?: 'provision' | 'pull' | 'start';
   readonly listening: boolean;
+  /** Observed ms since each of its GPUs did as much as `utilization_policy` asks. Absent: nobody asks, or can tell. */
+  readonly idleMs?: readonly number[];
   readonly createdAt: number;
   readonly readyAt: number | null;
   /** Failed tries of its present step in a row, and when the next may be made (epoch ms). */

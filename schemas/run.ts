@@ -107,7 +107,7 @@ export const runShape = {
   }),
   priority: about(
     integer(0, 100).nullish(),
-    'How often an offer that was sold out is asked for again, 0 to 100: a service of high priority most likely gets what becomes free. Nothing that runs is ended for it.',
+    'Who goes first where there is not enough for all, 0 to 100: what a service of higher priority waits for is left to it. Nothing that runs is ended for it.',
     50,
     0,
   ),

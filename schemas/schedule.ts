@@ -20,10 +20,19 @@ export function scheduleText(spec: ServiceSpec, now: number): string | null {
 }
 
 /** What ends a service that has started. */
-export function endText({ maxDurationMs, schedule }: ServiceSpec): string {
-  if (maxDurationMs !== undefined)
-    return `\`max_duration\` ends it after ${durationText(maxDurationMs / 1000)}`;
+export function endText({ maxDurationMs, schedule, utilization }: ServiceSpec): string {
+  const ends = [
+    ...(maxDurationMs === undefined
+      ? []
+      : [`\`max_duration\` ends it after ${durationText(maxDurationMs / 1000)}`]),
+    ...(utilization ? [`\`utilization_policy\` ends it when a GPU ${idleText(utilization)}`] : []),
+  ];
+  if (ends.length > 0) return ends.join(', and ');
   return schedule ? 'nothing ends it: set `max_duration` to end it before the next start' : 'nothing ends it';
+}
+
+export function idleText({ minGpuPercent, windowMs }: NonNullable<ServiceSpec['utilization']>): string {
+  return `was used less than ${minGpuPercent}% for ${durationText(windowMs / 1000)}`;
 }
 
 export function cronText(cron: readonly string[]): string {

@@ -18,6 +18,8 @@ export interface Behaviour {
   readonly healthy: (listeningMs: number) => boolean;
   /** Its port closes again and again; null: once open, it stays open. */
   readonly closes: Flaps | null;
+  /** How busy each of its GPUs is, in percent, by how long it runs; null: nobody can tell. */
+  readonly gpus: ((runningMs: number) => readonly number[]) | null;
   /** Lines on its standard output, printed when it starts. */
   readonly prints: (request: ProcessRequest) => readonly string[];
 }
@@ -40,6 +42,7 @@ export const ORDINARY: Behaviour = {
   stopsAfterMs: 0,
   healthy: () => true,
   closes: null,
+  gpus: null,
   prints: () => [],
 };
 
@@ -82,7 +85,8 @@ export function processAt(state: State, now: number): ProcessStatus {
   const startedAt = run.at + behaviour.pullMs;
   if (now < startedAt) return { kind: 'pulling', detail: '' };
   const listening = listens(behaviour, now - startedAt);
-  return { kind: 'running', startedAt, listening, endpoint: endpointOf(state), detail: '' };
+  const gpus = behaviour.gpus && { gpus: behaviour.gpus(now - startedAt) };
+  return { kind: 'running', startedAt, listening, endpoint: endpointOf(state), detail: '', ...gpus };
 }
 
 export function isHealthy(state: State, now: number): boolean {

@@ -6,6 +6,7 @@ import { Failure } from '../../schemas/errors.ts';
 import type { Backend } from '../backend.ts';
 import { SYSTEM_FOLDERS } from '../host/command.ts';
 import { LOG_LIMITS, type LogLimits } from '../host/log-writer.ts';
+import { createGpuMeter } from './gpu-meter.ts';
 import { createLooker } from './look.ts';
 import { freeDiskGib, LOCAL, offerOf, readMachine, satisfies } from './machine.ts';
 import { refuses } from './refuses.ts';
@@ -34,12 +35,13 @@ export async function openLocal(options: LocalOptions): Promise<Backend> {
   const slots = await openSlots(dir, { machine, limit: options.slots ?? 32, price });
   const thisMachine = await readMachine(dir);
   const looker = createLooker();
+  const gpus = createGpuMeter(thisMachine.resources.gpus.length > 0);
   const transports = new Map<string, SlotTransport>();
   const watchers = new Set<() => void>();
 
   /** One for each slot, as it remembers what it has begun. */
   const transportOf = ({ id }: Pick<Instance, 'id'>): SlotTransport => {
-    const context = { nodePath, logs, looker, ports: slots.ports };
+    const context = { nodePath, logs, looker, gpus, ports: slots.ports };
     const transport = transports.get(id) ?? createTransport({ id, path: slots.path(id) }, context);
     transports.set(id, transport);
     return transport;

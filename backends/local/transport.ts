@@ -4,6 +4,7 @@ import type { ProcessRequest, Transport } from '../backend.ts';
 import { lastTexts, readLogs } from '../host/log-reader.ts';
 import { isRunning } from '../host/process-identity.ts';
 import { type ExitRecord, logFolder, newestKeeper, readRecord, writeRecord } from '../host/slot.ts';
+import type { GpuMeter } from './gpu-meter.ts';
 import { nudgeKeeper, startKeeper } from './keepers.ts';
 import { type LaunchContext, launch, type Slot } from './launch.ts';
 import type { Looker } from './look.ts';
@@ -11,6 +12,7 @@ import { gone } from './slots.ts';
 
 export interface TransportContext extends LaunchContext {
   readonly looker: Looker;
+  readonly gpus: GpuMeter;
 }
 
 /** `end` is `stop` for a slot that is being given back: it waits for nothing. */
@@ -64,7 +66,9 @@ export function createTransport(slot: Slot, context: TransportContext): SlotTran
       if (launched === null || process === null) return { kind: 'absent' };
       // A first process that is gone without an exit record: its keeper, or the next one, ends what it left.
       if (readRecord(path, 'stop') !== null || !isRunning(process)) return { kind: 'stopping' };
-      return { kind: 'running', startedAt: process.startedAt, ...context.looker.look(id, process, launched) };
+      const gpus = context.gpus();
+      const seen = context.looker.look(id, process, launched);
+      return { kind: 'running', startedAt: process.startedAt, ...seen, ...(gpus && { gpus }) };
     },
     async stop() {
       await launching?.catch(() => undefined);

@@ -150,6 +150,7 @@ function advanceProcess(context: Context, process: ProcessStatus & { kind: 'runn
   const seen: Replica = {
     ...replica,
     ...(replica.trial ? { trial: advanceTrial(context, replica.trial) } : {}),
+    ...idled(context, process.gpus),
     probes,
     listening: process.listening,
     endpoint: process.endpoint,
@@ -167,6 +168,17 @@ function advanceProcess(context: Context, process: ProcessStatus & { kind: 'runn
   const time =
     replica.phase === 'starting' ? staged(context, 'start') : { stageMs: replica.stageMs + elapsed };
   return unchanged(seen, { ...time, detail });
+}
+
+/** Only while somebody asks, and tells, is it known how long a GPU had little to do. */
+function idled({ replica, spec, elapsed }: Context, gpus: readonly number[] | undefined): Partial<Replica> {
+  const { utilization } = spec;
+  if (!utilization || !gpus) return {};
+  const before = replica.idleMs ?? [];
+  const idleMs = gpus.map((percent, i) =>
+    percent < utilization.minGpuPercent ? (before[i] ?? 0) + (before[i] === undefined ? 0 : elapsed) : 0,
+  );
+  return { idleMs };
 }
 
 /** The clock of a replica that is starting begins anew with each stage. */

@@ -15,9 +15,8 @@ export function backoffMs(failures: number, rolling: boolean): number {
 }
 
 /**
- * How long an offer is left alone that failed `failures` times in a row: dstack's steps, up to 5 minutes. Services know
- * nothing of each other, so nobody can be made to wait for another; one of higher priority (0 to 100) looks again more
- * often, up to once a minute, and so most likely gets what becomes free.
+ * How long an offer is left alone that failed `failures` times in a row: dstack's steps, up to 5 minutes. A service of
+ * higher priority (0 to 100) looks again more often, up to once a minute.
  */
 export function pauseMs(failures: number, priority: number = 0): number {
   const cap = 300_000 - 2_400 * Math.min(100, Math.max(0, priority));

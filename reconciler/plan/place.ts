@@ -27,7 +27,7 @@ export function place(
   const tried = [...new Set(sold.flatMap((offer) => paused(offer) ?? []))];
   return tried.length > 0
     ? { kind: 'none', reason: triedText(tried), until: Math.min(...tried.map(({ until }) => until)) }
-    : { kind: 'none', reason: whyNone(fact.offers), until: null };
+    : { kind: 'none', reason: whyNone(fact.offers, fact.leftTo), until: null };
 }
 
 /** Adds one that has failed once more. A refused credential says nothing about one offer: all of that backend are meant. */
@@ -81,7 +81,9 @@ function triedText(tried: readonly SetAside[]): string {
   return `tried in vain: ${reasons.slice(0, SHOWN).join('; ')}${more}`;
 }
 
-function whyNone(taken: readonly Offer[]): string {
+function whyNone(taken: readonly Offer[], leftTo: readonly string[] = []): string {
+  if (leftTo.length > 0)
+    return `what there is goes to ${leftTo.join(', ')} first, of higher priority and waiting for the same`;
   const backends = [...new Set(taken.map(({ backend }) => backend))].join(', ');
   return taken.length > 0
     ? `${backends} has what the configuration asks for, but nothing of it is free now`

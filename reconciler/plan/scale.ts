@@ -8,7 +8,7 @@ import { durationText } from '../../schemas/units.ts';
 import { isStaying, targetOf } from './deployments.ts';
 import { isSameValue } from './same.ts';
 
-/** Traffic is looked at this often. */
+/** Traffic, and what GPUs do, is looked at this often. */
 const LOOK_MS = 10_000;
 
 /** The count of a group now; without a state, the one that a new service begins with. */
@@ -51,10 +51,11 @@ export function delayedScalings(state: ServiceState, actual: Actual, now: number
   });
 }
 
-/** When traffic must be looked at again. What has no replica is woken by its first request. */
+/** When traffic, or what GPUs do, must be looked at again. What has no replica is woken by its first request. */
 export function nextLook(state: ServiceState, now: number): number {
   const isAwake = Object.values(state.scale ?? {}).some(({ count }) => count > 0);
-  return isAwake ? now + LOOK_MS : Number.POSITIVE_INFINITY;
+  const isMeasured = state.replicas.some(({ idleMs }) => idleMs !== undefined);
+  return isAwake || isMeasured ? now + LOOK_MS : Number.POSITIVE_INFINITY;
 }
 
 /** What the traffic alone asks for: `ceil(rps / target)` within the bounds; a request that is held needs a replica. */

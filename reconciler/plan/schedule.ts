@@ -1,7 +1,7 @@
 // When a service runs at all: started by its schedule or at once, stopped when its time is over.
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, Replica, ServiceState, Term } from '../../schemas/rollout.ts';
-import { cronText, endText, nextStart, utcText } from '../../schemas/schedule.ts';
+import { cronText, endText, idleText, nextStart, utcText } from '../../schemas/schedule.ts';
 import { durationText } from '../../schemas/units.ts';
 import { isEnding, isStaying, targetOf } from './deployments.ts';
 
@@ -56,8 +56,8 @@ const STARTED: Started = { kind: 'started', since: null };
 
 function termOf(state: ServiceState, target: Deployment, now: number): Term | undefined {
   const { term } = state;
-  const { schedule, maxDurationMs } = target.spec;
-  if (!schedule && maxDurationMs === undefined) return undefined;
+  const { schedule, maxDurationMs, utilization } = target.spec;
+  if (!schedule && maxDurationMs === undefined && !utilization) return undefined;
   // What runs when the file first speaks of a schedule goes on.
   if (!term && !state.replicas.some(isStaying)) return firstTerm(target, now);
   if (!term) return grown(state, target, STARTED, now);
@@ -75,15 +75,21 @@ function firstTerm({ spec }: Deployment, now: number): Term {
 /** One that runs: its time begins with its first replica, and may be over. */
 function grown(state: ServiceState, target: Deployment, term: Started, now: number): Term {
   if (term.since === null) return state.replicas.some(hasBegun) ? { ...term, since: now } : term;
+  const reason = whyOver(state, target, term, now);
+  if (reason === null) return term;
+  const cron = target.spec.schedule?.cron ?? [];
+  return { kind: 'stopped', reason, digest: target.digest, ...nextStart(cron, now) };
+}
+
+/** As dstack has it: one GPU of one replica that had nothing to do all the time is enough. */
+function whyOver(state: ServiceState, { spec }: Deployment, term: Started, now: number): string | null {
+  const { maxDurationMs = 0, utilization } = spec;
   const end = endsAt(state, term);
-  if (end === null || now < end) return term;
-  const { maxDurationMs = 0, schedule } = target.spec;
-  return {
-    kind: 'stopped',
-    reason: `max_duration reached: it ran for ${durationText(maxDurationMs / 1000)}`,
-    digest: target.digest,
-    ...nextStart(schedule?.cron ?? [], now),
-  };
+  if (end !== null && now >= end)
+    return `max_duration reached: it ran for ${durationText(maxDurationMs / 1000)}`;
+  const isIdle = ({ idleMs = [] }: Replica) => idleMs.some((ms) => ms >= (utilization?.windowMs ?? 0));
+  const idle = utilization && state.replicas.find((replica) => isStaying(replica) && isIdle(replica));
+  return idle ? `utilization_policy: a GPU of ${idle.name} ${idleText(utilization)}` : null;
 }
 
 function endsAt(state: ServiceState, term: Term | undefined): number | null {

@@ -14,6 +14,7 @@ import { priceOfSpec } from '../markets.ts';
 import { createProber, type Prober } from '../probe.ts';
 import { processRequest } from '../process-request.ts';
 import { createPublisher, type Publisher } from '../publish.ts';
+import { createQueue, priorityOf, type Queue } from '../queue.ts';
 import { type ReconcileDeps, reconcile } from '../reconcile.ts';
 import type { Reporter } from '../report/reporter.ts';
 import type { Claim, Settlement } from '../store/store.ts';
@@ -60,10 +61,12 @@ export async function createEngine(
     holder: dataDir.machine,
     machine: dataDir.machine,
     projects: [...projects.keys()],
+    urgency: priorityOf,
     pass: async (claim) => (passes.get(claim.record.project) ?? notOurs)(claim),
     ...trouble.handlers,
   });
   const moving = new Set<string>();
+  const queue = createQueue(systemClock);
   const { sockets } = await preparePlace(dataDir.path);
   const apiSocket = join(sockets, 'api.sock');
   const fleet = await startFleet({
@@ -94,7 +97,7 @@ export async function createEngine(
   });
   closing.add(() => prober.close());
   for (const project of projects.values()) {
-    passes.set(project.config.name, passOf(ground, project, { fleet, prober, publisher, moving }));
+    passes.set(project.config.name, passOf(ground, project, { fleet, prober, publisher, queue, moving }));
   }
   const reporters = await openReporters(ground, fleet.url, log, closing);
   return {
@@ -141,6 +144,7 @@ interface Parts {
   readonly fleet: Fleet;
   readonly prober: Prober;
   readonly publisher: Publisher;
+  readonly queue: Queue;
   /** Keys whose next move depends on the proxies: woken when those have something new. */
   readonly moving: Set<string>;
 }
@@ -169,7 +173,7 @@ function passOf(ground: Ground, project: Project, parts: Parts): Pass {
 function reconcileDeps(
   { dataDir, store, vault }: Ground,
   { source, backends }: Project,
-  { fleet, prober, publisher, moving }: Parts,
+  { fleet, prober, publisher, queue, moving }: Parts,
 ): ReconcileDeps {
   return {
     owner: dataDir.owner,
@@ -179,6 +183,7 @@ function reconcileDeps(
     published: (key) => fleet.published().get(key) ?? -1,
     inflight: (name, replica) => fleet.inflight(name, replica),
     traffic: (name, service, group, windowMs) => fleet.traffic(name, service, group, windowMs),
+    queue: queue.waiting,
     find: createFinder({ owner: dataDir.owner, backends, clock: systemClock }),
     publish: (key, route) => publisher.set(key, route),
     processOf: (deployment, replica, name) => processRequest(vault, source, deployment, replica, name),
@@ -186,6 +191,7 @@ function reconcileDeps(
     clock: systemClock,
     boundary: noBoundary,
     noteState(key, state) {
+      queue.note(key, state);
       prober.watch(key, state);
       if (state === null) publisher.set(key, null);
       if (state?.waiting.some(({ reason }) => reason === 'publish' || reason === 'drain')) moving.add(key);

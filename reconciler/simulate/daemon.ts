@@ -12,6 +12,7 @@ import { createFinder } from '../found.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createProber, type ProbeAnswer } from '../probe.ts';
 import { createPublisher } from '../publish.ts';
+import { createQueue, priorityOf } from '../queue.ts';
 import { type ReconcileDeps, reconcile } from '../reconcile.ts';
 import type { Claim, Settlement, Store } from '../store/store.ts';
 import { sweep } from '../sweep.ts';
@@ -65,6 +66,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
   const store = storeOf(life, ground);
   const backends = new Map([...ground.backends].map(([name, fake]) => [name, life.port<Backend>(fake)]));
   const moving = new Set<string>();
+  const queue = createQueue(clock);
   if (ground.isSameMachine) await store.endLeases(MACHINE);
 
   const projectPass = origin.projectPass({ store, clock, boundary });
@@ -74,6 +76,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
     clock,
     holder: MACHINE,
     machine: MACHINE,
+    urgency: priorityOf,
     pass,
     onFailure: (key, failure) => life.isOver() || ground.noteFailure(key, failure),
     onRecovery: () => {},
@@ -101,6 +104,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
     inflight: (_, replica) => ground.traffic.inflight(replica),
     traffic: (project, service, group, windowMs) =>
       ground.traffic.fact(`${project}/${service}`, group, clock.now(), windowMs),
+    queue: queue.waiting,
     find: createFinder({ owner: OWNER, backends, clock }),
     publish: publisher.set,
     processOf: origin.processOf,
@@ -108,6 +112,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
     clock,
     boundary,
     noteState(key, state) {
+      queue.note(key, state);
       prober.watch(key, state);
       if (state === null) publisher.set(key, null);
       if (state?.waiting.some(({ reason }) => reason === 'publish' || reason === 'drain')) moving.add(key);
@@ -118,6 +123,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
   for (const { key, service, state } of await store.list(PROJECT)) {
     loop.wake(key);
     if (service === '' || !state) continue;
+    queue.note(key, state as ServiceState);
     publisher.set(key, (state as ServiceState).route);
     prober.watch(key, state as ServiceState);
   }

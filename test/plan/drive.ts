@@ -22,6 +22,8 @@ export interface Drive {
   /** Requests that come at a rate; the first one to a service that sleeps is noticed at once. */
   rate(rps: (at: number) => number): void;
   inflight(byReplica: { readonly [replica: string]: number }): void;
+  /** How busy the GPUs of each replica are, in percent. */
+  gpus(byReplica: { readonly [replica: string]: readonly number[] }): void;
   /** Lets time pass, looking as often as the decision asks for; `look` sees each state. */
   pass(ms: number, look?: (state: ServiceState, now: number) => void): void;
   /** Nobody looks for so long. */
@@ -37,6 +39,7 @@ export function drive(first: DesiredService): Drive {
   let now = START;
   let state: ServiceState | null = null;
   let inflight: Actual['inflight'] = {};
+  let gpus: { readonly [replica: string]: readonly number[] } = {};
   let traffic: (windowMs: number) => TrafficFact | null = () => null;
   let rateAt: (at: number) => number = () => 0;
 
@@ -59,9 +62,10 @@ export function drive(first: DesiredService): Drive {
 
   function factOf(replica: Replica): ReplicaFact {
     const process = processes.get(replica.name);
-    return process
-      ? { kind: 'present', instance: instanceOf(desired.name, replica), process }
-      : { kind: 'missing' };
+    if (!process) return { kind: 'missing' };
+    const percents = process.kind === 'running' && gpus[replica.name];
+    const seen = percents ? { ...process, gpus: percents } : process;
+    return { kind: 'present', instance: instanceOf(desired.name, replica), process: seen };
   }
 
   function obey(step: Step): void {
@@ -118,6 +122,9 @@ export function drive(first: DesiredService): Drive {
     },
     inflight: (byReplica) => {
       inflight = byReplica;
+    },
+    gpus: (byReplica) => {
+      gpus = byReplica;
     },
     pass(ms, look = () => {}) {
       const end = now + ms;

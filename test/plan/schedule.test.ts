@@ -157,3 +157,69 @@ describe('a service with a longest duration', () => {
     });
   });
 });
+
+describe('a service with a utilization policy', () => {
+  const MINUTE = 60_000;
+  const utilization = { minGpuPercent: 10, windowMs: 30 * MINUTE };
+
+  test('is ended when one of its GPUs had nothing to do for all of the time, and says so', () => {
+    const driven = drive(job({ utilization }));
+    driven.gpus({ 'job-1': [90, 9] });
+    driven.pass(29 * MINUTE);
+    expect(driven.state().status).toBe('running');
+    expect(why(driven).next).toContain(
+      '`utilization_policy` ends it when a GPU was used less than 10% for 30m',
+    );
+    driven.pass(2 * MINUTE);
+    expect(driven.state()).toMatchObject({ status: 'stopped', replicas: [] });
+    expect(why(driven).waiting).toMatchObject([
+      {
+        reason: 'stopped',
+        detail:
+          'utilization_policy: a GPU of job-1 was used less than 10% for 30m; a change of its file starts it again',
+      },
+    ]);
+    driven.pass(24 * HOUR);
+    expect(driven.state().status).toBe('stopped');
+    driven.commit(job({ utilization }, 'two'));
+    driven.pass(MINUTE);
+    expect(driven.state().status).toBe('running');
+  });
+
+  test('goes on as long as each of them is used now and then', () => {
+    const driven = drive(job({ utilization }));
+    for (let round = 0; round < 20; round++) {
+      driven.gpus({ 'job-1': [5, 5] });
+      driven.pass(25 * MINUTE);
+      driven.gpus({ 'job-1': [10, 70] });
+      driven.pass(MINUTE);
+    }
+    expect(driven.state().status).toBe('running');
+  });
+
+  test('is not ended for the time in which nobody looked, or could', () => {
+    const driven = drive(job({ utilization }));
+    driven.gpus({ 'job-1': [0] });
+    driven.pass(20 * MINUTE);
+    driven.away(8 * HOUR);
+    driven.pass(MINUTE);
+    expect(driven.state().status).toBe('running');
+    driven.gpus({});
+    driven.pass(24 * HOUR);
+    expect(driven.state().status).toBe('running');
+    driven.gpus({ 'job-1': [0] });
+    driven.pass(12 * MINUTE);
+    expect(driven.state().status).toBe('stopped');
+  });
+
+  test('says with its schedule when it starts again', () => {
+    const driven = drive(job({ utilization, schedule: EIGHT }));
+    driven.pass(8 * HOUR);
+    driven.gpus({ 'job-1': [0] });
+    driven.pass(HOUR);
+    expect(driven.state()).toMatchObject({ status: 'stopped', term: { at: at('02T08:00:00') } });
+    driven.gpus({ 'job-2': [50] });
+    driven.pass(24 * HOUR);
+    expect(driven.state().status).toBe('running');
+  });
+});

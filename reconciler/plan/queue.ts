@@ -1,0 +1,43 @@
+// Who goes first when there is not enough for all: what a service of higher priority waits for is left to it. Nothing that
+// runs is ended for that, and nobody else waits.
+import type { OffersFact } from '../../schemas/actual.ts';
+import type { Placement } from '../../schemas/desired.ts';
+import type { ServiceState, WaitingReason } from '../../schemas/rollout.ts';
+import { targetOf } from './deployments.ts';
+import { mayStay } from './fits.ts';
+
+/** A service that lacks replicas because nothing could be had for them. */
+export interface Queued {
+  readonly service: string;
+  readonly priority: number;
+  /** Where they may be placed. */
+  readonly placements: readonly Placement[];
+}
+
+/** null: it lacks nothing that could be had. */
+export function queuedOf(state: ServiceState): Queued | null {
+  const { groups = [], priority = 0 } = targetOf(state)?.spec ?? {};
+  const isShort = (group: string) =>
+    state.waiting.some(({ reason, subject }) => SHORT.has(reason) && subject === group);
+  const placements = groups.filter(({ name }) => isShort(name)).map(({ placement }) => placement);
+  return placements.length > 0 ? { service: state.service, priority, placements } : null;
+}
+
+/** What is left of the offers of a service of such a priority. */
+export function withoutClaims(fact: OffersFact, queue: readonly Queued[], priority: number = 0): OffersFact {
+  const ahead = queue.filter((each) => each.priority > priority);
+  if (fact.kind === 'unknown' || ahead.length === 0) return fact;
+  const leftTo = new Set<string>();
+  const offers = fact.offers.filter((offer) => {
+    const first = ahead.find(({ placements }) =>
+      placements.some((placement) => mayStay(offer, undefined, placement)),
+    );
+    if (first) leftTo.add(first.service);
+    return !first;
+  });
+  return leftTo.size > 0 ? { ...fact, offers, leftTo: [...leftTo] } : fact;
+}
+
+// Private
+
+const SHORT: ReadonlySet<WaitingReason> = new Set(['capacity', 'cannot-surge']);

@@ -1,0 +1,35 @@
+// Which services wait for capacity, as their last passes left it.
+import type { DesiredRecord } from '../schemas/desired.ts';
+import type { ServiceState } from '../schemas/rollout.ts';
+import type { Clock } from './clock.ts';
+import { type Queued, queuedOf } from './plan/queue.ts';
+import type { Claim } from './store/store.ts';
+
+export interface Queue {
+  note(key: string, state: ServiceState | null): void;
+  waiting(): readonly Queued[];
+}
+
+/** By its newest file: a service that has not been looked at yet has none but that. */
+export function priorityOf({ record }: Claim): number {
+  return (record.desired as DesiredRecord | null)?.service?.spec.priority ?? 0;
+}
+
+export function createQueue(clock: Clock): Queue {
+  const entries = new Map<string, { readonly at: number; readonly queued: Queued }>();
+  return {
+    note(key, state) {
+      const queued = state && queuedOf(state);
+      if (queued) entries.set(key, { at: clock.now(), queued });
+      else entries.delete(key);
+    },
+    waiting() {
+      return [...entries.values()].flatMap(({ at, queued }) => (clock.now() - at < STALE_MS ? [queued] : []));
+    },
+  };
+}
+
+// Private
+
+/** Longer than a service that waits goes without a look. What is older is another reconciler's by now. */
+const STALE_MS = 600_000;
