@@ -41,21 +41,22 @@ export function parseYaml(text: string): YamlDocument {
   }
 }
 
-/** Where the value at `path` is; where it is missing, the nearest thing that holds it. */
+/** Where the value at `path` is; where it is missing, the nearest thing that holds it. A list's only item may stand alone. */
 export function placeOf(
   { root, lines }: Places,
   path: Path,
 ): { readonly place: Position & { readonly key: Position | null }; readonly known: Path } {
   let place = root;
-  let depth = 0;
+  const known: Path[number][] = [];
   for (const step of path) {
     const next = place.members.get(step);
+    if (next === undefined && step === 0) continue;
     if (next === undefined) break;
     place = next;
-    depth += 1;
+    known.push(step);
   }
   const key = place.key === null ? null : positionAt(lines, place.key);
-  return { place: { ...positionAt(lines, place.at), key }, known: path.slice(0, depth) };
+  return { place: { ...positionAt(lines, place.at), key }, known };
 }
 
 // Private

@@ -2,6 +2,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import type { Problem } from '../../schemas/errors.ts';
+import { locate, type Remark } from '../../schemas/findings.ts';
+import { type Finding, inOrder } from '../../schemas/problems.ts';
+import { parseYaml } from '../../schemas/yaml.ts';
 import { type Outcome, runScenario } from '../simulate/run.ts';
 import { readScenario, type Scenario } from '../simulate/scenario/read.ts';
 import type { StoryLine } from '../simulate/story.ts';
@@ -22,10 +25,10 @@ export interface SimulateOptions {
 export async function simulate(session: Session, path: string, options: SimulateOptions): Promise<number> {
   const text = readText(session.cwd, path);
   const read = readScenario(resolve(session.cwd, path), path, text);
-  if (read.kind === 'problems') return refuse(session, text, read.problems);
+  if (read.kind === 'problems') return refuse(session, path, text, read.problems);
   const scenario = { ...read.scenario, seed: options.seed ?? read.scenario.seed };
   const outcome = options.json ? await printLines(session, scenario) : await printPicture(session, scenario);
-  for (const text of outcome.strays) session.note(`warning: ${text}`);
+  warn(session, path, text, outcome.strays);
   const { violations, unmet, leaked } = outcome.summary;
   return violations.length > 0 || unmet.length > 0 || leaked > 0 ? 1 : 0;
 }
@@ -44,12 +47,23 @@ function readText(cwd: string, path: string): string {
   return readFileSync(absolute, 'utf8');
 }
 
-/** On standard error: standard output is for the story. */
-function refuse({ env, note }: Session, text: string, problems: readonly Problem[]): number {
-  const screen = screenOf(process.stderr, env);
-  const blocks = problems.flatMap(({ file, ...problem }) => excerptBlocks(file, text, problem, screen.width));
-  note(render(blocks, screen).trimEnd());
+function refuse(session: Session, path: string, text: string, problems: readonly Problem[]): number {
+  tell(session, path, text, problems);
   return 2;
+}
+
+/** On standard error: standard output is for the story. */
+function tell({ env, note }: Session, file: string, text: string, findings: readonly Finding[]): void {
+  const screen = screenOf(process.stderr, env);
+  const blocks = findings.flatMap((finding) => excerptBlocks(file, text, finding, screen.width));
+  note(render(blocks, screen).trimEnd());
+}
+
+/** Of what has no effect; on standard error as well. */
+function warn(session: Session, file: string, text: string, strays: readonly Remark[]): void {
+  const { place } = parseYaml(text);
+  const found = strays.map((stray) => locate({ ...stray, atKey: true }, place, 'warning'));
+  if (found.length > 0) tell(session, file, text, inOrder(found));
 }
 
 async function printLines(session: Session, scenario: Scenario): Promise<Outcome> {

@@ -1,4 +1,5 @@
 // Runs a scenario: the world as it says, everything that it says will happen at its time, and the story of it.
+import type { Remark } from '../../schemas/findings.ts';
 import { behavioursOf } from './behaviours.ts';
 import { type VirtualClock, virtualClock } from './clock.ts';
 import { cloudsOf } from './clouds.ts';
@@ -25,7 +26,7 @@ export interface Outcome {
   /** Ms from the beginning, of each death of the reconciler. */
   readonly deaths: readonly number[];
   /** What the scenario speaks of and no commit has. */
-  readonly strays: readonly string[];
+  readonly strays: readonly Remark[];
 }
 
 /** `tell` gets every line of the story as it happens. */

@@ -118,6 +118,34 @@ describe('a mistake is said with its place and its fix:', () => {
     ['traffic: {web: -1}', 'test.yml:2:16 `-1` is not a rate.'],
     ['start: 2026-01-05', 'test.yml:2:8 a date is not an instant. Write it in quotes'],
     ['expect: 3', 'test.yml:2:9 an expectation is a mapping.'],
+    [
+      'reconciler: {crashes: every-stp}',
+      'test.yml:2:23 `every-stp` says no time. Write times, as `[3m]`, or `every-step`.',
+    ],
+    ['traffic: {web: {rps: -4}}', 'test.yml:2:22 `-4` is not a rate.'],
+    ['duration: 20000d', 'test.yml:2:11 `20000d` is too long. Write at most ten years.'],
+    [
+      'backends: {a: {faults: [{kind: slow, from: 8m, to: 5m}]}}',
+      'test.yml:2:52 this is not after its beginning. Write a later time.',
+    ],
+    [
+      'backends: {a: {faults: [{kind: slow, from: 8m, at: 5m}]}}',
+      'test.yml:2:52 `at` and `from` mean the same. Remove one.',
+    ],
+    [
+      'backends: {a: {faults: [{kind: slow, to: 8m, for: 5m}]}}',
+      'test.yml:2:51 `to` and `for` both say how long it lasts. Remove one.',
+    ],
+    ['traffic: {web: {from: 5m, to: 4m, rps: 1}}', 'test.yml:2:31 this is not after its beginning.'],
+    [
+      'expect: {requets: {failed: 0}}',
+      'test.yml:2:19 `requets` is not in a summary. Did you mean `requests`?',
+    ],
+    [
+      'expect: [{services: {web: {redy: 2}}}]',
+      'test.yml:2:34 `redy` is not in the summary of a service. Did you mean `ready`?',
+    ],
+    ['expect: {requests: {fialed: 0}}', 'test.yml:2:29 `fialed` is not in a summary. Did you mean `failed`?'],
   ])('%s', (line, problem) => {
     expect(problemsOf(`${COMMIT}\n${line}`).join('\n')).toContain(problem);
   });
@@ -128,9 +156,33 @@ describe('a mistake is said with its place and its fix:', () => {
     ['commits: [{remove: [a.yml]}]', 'test.yml:1:21 there is no `a.yml` to remove. There is nothing.'],
     ['commits: [{files: {../a.yml: ""}}]', 'test.yml:1:30 `../a.yml` is not a path inside the repository.'],
     ['duration: 1m\ncommits: [{at: 2m, files: {a: b}}]', 'test.yml:2:16 this commit comes after the end.'],
+    ['commits: [5]', 'test.yml:1:11 a mapping is expected, not `5`.'],
+    ['commits: [{files: {a: b}}, 5]', 'test.yml:1:28 a mapping is expected, not `5`.'],
+    ['commits: {remove: {a: b}}', 'test.yml:1:19 text is expected, not a mapping.'],
     ['commits: [', 'test.yml:'],
   ])('%s', (text, problem) => {
     expect(problemsOf(text).join('\n')).toContain(problem);
+  });
+});
+
+describe('what comes after the end would be passed over in silence:', () => {
+  test.each([
+    ['expect: {at: 2m, minReady: 1}', 'test.yml:3:14 this expectation comes after the end.'],
+    ['expect: [{at: 2m, minReady: 1}]', 'test.yml:3:15 this expectation comes after the end.'],
+    ['reconciler: {crashes: [2m]}', 'test.yml:3:24 this crash comes after the end.'],
+    ['reconciler: {crashes: [{at: 2m}]}', 'test.yml:3:29 this crash comes after the end.'],
+    ['traffic: {web: [{from: 2m, rps: 1}]}', 'test.yml:3:24 this traffic comes after the end.'],
+    ['traffic: {web: {from: 2m, rps: 1}}', 'test.yml:3:23 this traffic comes after the end.'],
+    [
+      'backends: {a: {faults: [{kind: slow, from: 2m}]}}',
+      'test.yml:3:44 this fault comes after the end. Make `duration` longer.',
+    ],
+  ])('%s', (line, problem) => {
+    expect(problemsOf(`${COMMIT}\nduration: 1m\n${line}`).join('\n')).toContain(problem);
+  });
+
+  test('without `duration` there is time for all of it', () => {
+    expect(scenario(`${COMMIT}\nexpect: [{at: 1h, minReady: 0}, {at: 5m}]`).durationMs).toBe(4_500_000);
   });
 });
 

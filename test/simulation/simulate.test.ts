@@ -49,10 +49,10 @@ replicas: {web: {stop: 0s}}`);
 
   test('says what was expected and did not come', async () => {
     const { summary } = await play(
-      `${pushed(web())}expect: [{at: 10s, services: {web: {ready: ">= 2"}}}, {minReady: 2, redy: 1}]`,
+      `${pushed(web())}expect: [{at: 10s, services: {web: {ready: ">= 2"}}}, {minReady: 2, services: {wbe: {ready: 1}}}]`,
     );
     expect(summary.unmet[0]).toBe('at 10 s: services.web.ready is 0, not >= 2');
-    expect(summary.unmet[1]).toContain('there is no redy; there is services');
+    expect(summary.unmet[1]).toContain('there is no services.wbe; there is web');
     expect(summary.unmet).toHaveLength(2);
   });
 });
@@ -151,10 +151,11 @@ test('dying at every step changes nothing of how it ends', async () => {
 test('what it speaks of and no commit has is told, once for each', async () => {
   const text = `${pushed(web())}traffic: {web: 1, wbe: 1}
 replicas: {web@1: {}, web/0: {}, "*": {}, web@7: {}, web/workers: {}, api: {}}`;
-  expect((await play(text)).strays).toEqual([
-    '`traffic` names `wbe`; no commit has such a service',
-    '`replicas` names `api`; no commit has such a one',
-    '`replicas` names `web/workers`; no commit has such a one',
-    '`replicas` names `web@7`; no commit has such a one',
+  const { strays } = await play(text);
+  expect(strays.map(({ path, message, fix }) => `${path.join('.')}: ${message}. ${fix}`)).toEqual([
+    'traffic.wbe: no commit has a service `wbe`. Did you mean `web`?',
+    'replicas.api: no commit has what `api` is for. Correct it, or remove it.',
+    'replicas.web/workers: no commit has what `web/workers` is for. Correct it, or remove it.',
+    'replicas.web@7: no commit has what `web@7` is for. Correct it, or remove it.',
   ]);
 });

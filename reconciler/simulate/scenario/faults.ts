@@ -1,20 +1,13 @@
 // What may befall a backend in a scenario: trouble with its API for a while, and machines that are taken away.
 import { z } from 'zod';
-import { byTag, type Field, object, shorthand } from '../../../schemas/fields.ts';
+import { byTag, type Field, object, shorthand, withRules } from '../../../schemas/fields.ts';
 import { about, named, type Spelling } from '../../../schemas/spelling.ts';
 import { bool, choice, integer, number, text } from '../../../schemas/values.ts';
 import { isMapping, type Yaml } from '../../../schemas/yaml-value.ts';
 import { chance, time } from './values.ts';
+import { checkWindow, window } from './window.ts';
 
 export const OPERATIONS = ['offers', 'create', 'get', 'list', 'terminate', 'run', 'status', 'stop'] as const;
-
-/** When; from `from` (or `at`) until `to`, or for so long, or to the end. */
-const window = {
-  from: about(time.nullish(), 'When it begins.', '5m', '0s'),
-  at: about(time.nullish(), 'The same as `from`.', '5m'),
-  to: about(time.nullish(), 'When it is over; else it lasts to the end.', '8m'),
-  for: about(time.nullish(), 'How long it lasts, in place of `to`.', '3m'),
-};
 
 const which = {
   instance: about(text.nullish(), 'Only instances of this type.', 'h100'),
@@ -130,10 +123,13 @@ const SPELLING: Spelling = Object.values(KINDS);
 export const fault: Field<FaultSpec> = named(
   'fault',
   'What goes wrong with a backend. Which fields there are depends on `kind`.',
-  shorthand(
-    hyphenated,
-    byTag<FaultSpec>('kind', KINDS as { readonly [kind: string]: Field<FaultSpec> }),
-    SPELLING,
+  withRules(
+    shorthand(
+      hyphenated,
+      byTag<FaultSpec>('kind', KINDS as { readonly [kind: string]: Field<FaultSpec> }),
+      SPELLING,
+    ),
+    checkWindow,
   ),
 ) as Field<FaultSpec>;
 

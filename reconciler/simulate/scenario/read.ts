@@ -7,9 +7,11 @@ import { type Finding, inOrder } from '../../../schemas/problems.ts';
 import { parseYaml } from '../../../schemas/yaml.ts';
 import { type BackendSpec, backendSpecs } from './backends.ts';
 import { type CommitSpec, commitSpecs } from './commits.ts';
+import { checkEnds, endOf } from './ends.ts';
+import type { Expectation } from './expectations.ts';
 import { type BehaviourRule, exactness, parseSelector } from './replicas.ts';
 import { EVERY_STEP, type FlowShape, type ScenarioShape, scenario } from './schema.ts';
-import { type Span, timeOf } from './values.ts';
+import type { Span } from './values.ts';
 
 /** All times in ms from the beginning, unless they say otherwise. */
 export interface Scenario {
@@ -38,13 +40,6 @@ export interface TrafficSpec {
   readonly requestMs: number;
 }
 
-/** What the summary of the moment must say. */
-export interface Expectation {
-  /** null: at the end. */
-  readonly atMs: number | null;
-  readonly what: { readonly [member: string]: unknown };
-}
-
 export type ReadScenario =
   | { readonly kind: 'scenario'; readonly scenario: Scenario }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
@@ -65,18 +60,12 @@ export function readScenario(path: string, file: string, text: string): ReadScen
 // Private
 
 const FIRST_START = Date.parse('2026-01-05T00:00:00Z');
-/** After the last thing that is written to happen: time for a rollout to end. */
-const AFTERMATH_MS = 900_000;
 
 function scenarioOf(shape: ScenarioShape, path: string, say: Say): Scenario {
   const backends = backendSpecs(shape.backends);
   const commits = commitSpecs(shape.commits, shape.policy ?? null, dirname(path), say);
-  const crashes = crashesOf(shape);
-  const expectations = expectationsOf(shape.expect, say);
-  const durationMs = shape.duration ?? lastInstant(shape, backends, crashes) + AFTERMATH_MS;
-  for (const [index, { at }] of shape.commits.entries())
-    if ((at ?? 0) >= durationMs)
-      say(['commits', index, 'at'], 'this commit comes after the end', 'Make `duration` longer.');
+  const durationMs = endOf(shape);
+  checkEnds(shape, say);
   return {
     name:
       shape.name ??
@@ -94,11 +83,11 @@ function scenarioOf(shape: ScenarioShape, path: string, say: Say): Scenario {
     traffic: Object.entries(shape.traffic ?? {}).flatMap(([service, flows]) =>
       trafficOf(service, flows, durationMs),
     ),
-    crashes,
+    crashes: crashesOf(shape),
     pollMs: Math.max(1_000, shape.reconciler?.poll ?? 30_000),
     hasWebhook: shape.reconciler?.webhook ?? true,
     secrets: shape.secrets ?? {},
-    expectations,
+    expectations: shape.expect ?? [],
   };
 }
 
@@ -127,39 +116,4 @@ function trafficOf(service: string, flows: readonly FlowShape[], endMs: number):
     rps,
     requestMs: time ?? 100,
   }));
-}
-
-function lastInstant(
-  shape: ScenarioShape,
-  backends: readonly BackendSpec[],
-  crashes: Scenario['crashes'],
-): number {
-  const instants = [
-    0,
-    ...shape.commits.map(({ at }) => at ?? 0),
-    ...backends.flatMap(({ faults }) => faults.map((fault) => faultEnd(fault))),
-    ...(crashes === EVERY_STEP ? [] : crashes.map(({ atMs, downMs }) => atMs + downMs)),
-    ...Object.values(shape.traffic ?? {}).flatMap((flows) => flows.map(({ from, to }) => to ?? from ?? 0)),
-  ];
-  return Math.max(...instants);
-}
-
-function faultEnd({ from, at, to, for: length }: BackendSpec['faults'][number]): number {
-  const begin = from ?? at ?? 0;
-  return to ?? begin + (length ?? 0);
-}
-
-function expectationsOf(written: unknown, say: Say): Expectation[] {
-  const list = Array.isArray(written) ? written : written == null ? [] : [written];
-  return list.flatMap((each: unknown, index) => {
-    const path = Array.isArray(written) ? ['expect', index] : ['expect'];
-    if (typeof each !== 'object' || each === null || Array.isArray(each)) {
-      say(path, 'an expectation is a mapping', 'Write members of the summary, as `requests: {failed: 0}`.');
-      return [];
-    }
-    const { at, ...what } = each as { readonly [member: string]: unknown };
-    const atMs = at === undefined ? null : timeOf(at);
-    if (atMs === undefined) say([...path, 'at'], 'this is not a time', 'Write it as `5m`.');
-    return [{ atMs: atMs ?? null, what }];
-  });
 }

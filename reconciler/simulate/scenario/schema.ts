@@ -15,11 +15,10 @@ import { about, named, type Spelling } from '../../../schemas/spelling.ts';
 import { bool, integer, text } from '../../../schemas/values.ts';
 import { isMapping, type Yaml } from '../../../schemas/yaml-value.ts';
 import { backends } from './backends.ts';
+import { type Expectation, expectations } from './expectations.ts';
 import { parseSelector, replicas } from './replicas.ts';
 import { instant, jsonOf, rate, time } from './values.ts';
-
-/** Any value, as JSON. */
-const anything: Field<unknown> = field((value) => jsonOf(value) as object, { title: 'anything' });
+import { checkWindow } from './window.ts';
 
 const mapping: Field<{ readonly [key: string]: unknown }> = field(
   (value) =>
@@ -66,15 +65,17 @@ export const commit = named(
 
 export type CommitShape = z.output<typeof commit>;
 
+const flowShape = object({
+  from: about(time.nullish(), 'When it begins.', '2m', '0s'),
+  to: about(time.nullish(), 'When it ends; else when the next entry begins, or at the end.', '10m'),
+  rps: about(rate, 'Requests per second; `10..100` rises in a straight line.', '10..100'),
+  time: about(time.nullish(), 'How long a request takes.', '2s', '100ms'),
+});
+
 export const flow = named(
   'traffic',
   'Requests to a service over a stretch of time.',
-  object({
-    from: about(time.nullish(), 'When it begins.', '2m', '0s'),
-    to: about(time.nullish(), 'When it ends; else when the next entry begins, or at the end.', '10m'),
-    rps: about(rate, 'Requests per second; `10..100` rises in a straight line.', '10..100'),
-    time: about(time.nullish(), 'How long a request takes.', '2s', '100ms'),
-  }),
+  withRules(flowShape as Field<z.output<typeof flowShape>>, checkWindow),
 );
 
 export type FlowShape = z.output<typeof flow>;
@@ -99,9 +100,11 @@ const oneCrash: Field<CrashShape> = shorthand((value) => (isMapping(value) ? val
 const crashes: Field<typeof EVERY_STEP | CrashShape[]> = choose<typeof EVERY_STEP | CrashShape[]>(
   (value) => {
     if (Array.isArray(value)) return z.array(oneCrash);
-    return typeof value === 'string' && /^every[-_ ]step$/.test(value)
+    if (typeof value !== 'string' || /^\d/.test(value))
+      return oneCrash.transform((one) => [one]) as Field<CrashShape[]>;
+    return /^every[-_ ]step$/.test(value)
       ? (field(() => EVERY_STEP, {}) as Field<typeof EVERY_STEP>)
-      : (oneCrash.transform((one) => [one]) as Field<CrashShape[]>);
+      : wrong(`${describe(value)} says no time`, 'Write times, as `[3m]`, or `every-step`.');
   },
   [{ title: '`every-step`', const: EVERY_STEP }, z.array(oneCrash)],
 );
@@ -174,8 +177,8 @@ export const scenario = named(
         HF_TOKEN: 'hf_…',
       }),
       expect: about(
-        anything.nullish(),
-        'What the summary must say; a mapping, or a list of them with an `at` each. If it does not, the command ends with 1.',
+        expectations.nullish(),
+        'What must have come of it, at the end or at times. If it has not, the command ends with 1.',
         { requests: { failed: 0 } },
       ),
     }) as Field<ScenarioShape>,
@@ -196,7 +199,7 @@ export interface ScenarioShape {
   readonly traffic?: { readonly [service: string]: readonly FlowShape[] } | null | undefined;
   readonly reconciler?: z.output<typeof reconciler> | null | undefined;
   readonly secrets?: { readonly [name: string]: string } | null | undefined;
-  readonly expect?: unknown;
+  readonly expect?: readonly Expectation[] | null | undefined;
 }
 
 // Private
@@ -228,8 +231,8 @@ function checkScenario(file: Partial<ScenarioShape>, say: Say): void {
         `\`${key}\` does not say which replicas`,
         'Write `service`, `service@2`, `service/group` or `service#3`.',
       );
-  for (const [index, { folder, files, remove }] of (file.commits ?? []).entries())
-    if (folder == null && files == null && remove == null)
+  for (const [index, commit] of (file.commits ?? []).entries())
+    if (commit && commit.folder == null && commit.files == null && commit.remove == null)
       say(['commits', index], 'this commit changes nothing', 'Give it `files`, `folder` or `remove`.');
   if (file.commits?.length === 0) say(['commits'], 'there is no commit', 'Add one.');
 }

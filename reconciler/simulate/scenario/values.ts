@@ -68,10 +68,15 @@ export function jsonOf(value: Yaml): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, jsonOf(member)]));
 }
 
-/** Milliseconds of a value that was read as JSON; undefined when it is no time. */
-export function timeOf(value: unknown): number | undefined {
-  const read = typeof value === 'string' || typeof value === 'number' ? readTime(value) : undefined;
-  return read === undefined || isWrong(read) ? undefined : read;
+export function readTime(value: Yaml): number | Wrong {
+  const ms = typeof value === 'string' ? parseTime(value.trim()) : seconds(value);
+  if (ms !== undefined && ms > LONGEST_MS)
+    return wrong(`${describe(value)} is too long`, 'Write at most ten years.');
+  if (ms !== undefined && ms >= 0) return ms;
+  return wrong(
+    `${describe(value)} is not a time`,
+    'Write seconds or units (ms, s, m, h, d), for example `90s`, `1h30m` or `200ms`.',
+  );
 }
 
 // Private
@@ -82,15 +87,6 @@ const MOST_RPS = 10_000;
 const LONGEST_MS = 10 * 365 * 86_400_000;
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
-
-function readTime(value: Yaml): number | Wrong {
-  const ms = typeof value === 'string' ? parseTime(value.trim()) : seconds(value);
-  if (ms !== undefined && ms >= 0 && ms <= LONGEST_MS) return ms;
-  return wrong(
-    `${describe(value)} is not a time`,
-    'Write seconds or units (ms, s, m, h, d), for example `90s`, `1h30m` or `200ms`.',
-  );
-}
 
 function seconds(value: Yaml): number | undefined {
   const number = typeof value === 'boolean' ? undefined : readNumber(value);
