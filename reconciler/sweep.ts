@@ -51,6 +51,8 @@ async function remove({ store }: SweepDeps, backend: Backend, id: string, tags: 
     event: 'orphan-removed',
     reason: `${tags.replica} on ${backend.name} belongs to no service that is known here; it is ended`,
     replica: tags.replica,
+    group: tags.group,
+    backend: backend.name,
   };
   try {
     await backend.terminate(id);

@@ -50,6 +50,9 @@ export interface NewEvent {
   /** One sentence for a person. */
   readonly reason: string;
   readonly replica?: string;
+  readonly group?: string;
+  /** Of the replica: where it runs, or was to run. */
+  readonly backend?: string;
   readonly deployment?: number;
   readonly commit?: string;
 }

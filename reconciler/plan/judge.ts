@@ -15,6 +15,7 @@ import { backoffMs, HEALTHY_MS } from './backoff.ts';
 import { endedEarly, formerOf, MAX_EXITS, reopened } from './bake.ts';
 import { deadlineOf } from './deadlines.ts';
 import { adopt, deploymentOf, goodOf, isRolling, isStaying, targetOf } from './deployments.ts';
+import { eventOf } from './move.ts';
 import { withoutSetAside, withSetAside } from './place.ts';
 import { meetsProbes } from './probes.ts';
 import { noteIncident } from './retry.ts';
@@ -47,7 +48,7 @@ export function judge(before: ServiceState, advance: Advance, now: number): Judg
     backoff: backoffAfter(before, ends, now),
     rollout: before.rollout && count(before, before.rollout, ends),
   };
-  const counted = ends.reduce((state, end) => noteIncident(state, end.group, eventOf(end), now), noted);
+  const counted = ends.reduce((state, end) => noteIncident(state, end.group, retryEventOf(end), now), noted);
   const events = late.map((end): NewEvent => failedEvent(before, end));
   const tried = reopened(counted, formerOf(before, now));
   const reason = whyFailed(tried);
@@ -211,7 +212,7 @@ function setAsideAfter(
   return setAside ? { setAside } : {};
 }
 
-function eventOf({ kind, offer }: End): RetryEvent {
+function retryEventOf({ kind, offer }: End): RetryEvent {
   return kind === 'lost' && offer.spot ? 'interruption' : 'error';
 }
 
@@ -275,14 +276,7 @@ function count(state: ServiceState, rollout: Rollout, ends: readonly End[]): Rol
 }
 
 function failedEvent(state: ServiceState, end: End): NewEvent {
-  const { replica, deployment } = end;
-  return {
-    service: state.service,
-    event: 'replica-failed',
-    reason: `${replica}: ${end.reason}`,
-    replica,
-    deployment,
-  };
+  return eventOf(state, 'replica-failed', `${end.replica}: ${end.reason}`, { ...end, name: end.replica });
 }
 
 function seconds(ms: number): string {

@@ -30,13 +30,15 @@ export function eventOf(
   state: ServiceState,
   name: NewEvent['event'],
   reason: string,
-  replica: Replica,
+  replica: Pick<Replica, 'name' | 'group' | 'offer' | 'deployment'>,
 ): NewEvent {
   return {
     service: state.service,
     event: name,
     reason,
     replica: replica.name,
+    group: replica.group,
+    backend: replica.offer.backend,
     deployment: replica.deployment,
   };
 }

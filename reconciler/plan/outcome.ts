@@ -6,6 +6,7 @@ import type { Replica, ServiceState, Step } from '../../schemas/rollout.ts';
 import { backoffMs } from './backoff.ts';
 import { goodOf, isRolling, targetOf } from './deployments.ts';
 import { failRollout, noteFailures } from './judge.ts';
+import { eventOf } from './move.ts';
 import { place, withSetAside } from './place.ts';
 import { noteIncident } from './retry.ts';
 
@@ -24,7 +25,7 @@ export function foldCreated(state: ServiceState, name: string, instance: Instanc
   }
   // A restored database has forgotten it: its name is given up, and the sweeper ends it.
   const reason = 'is there already, made of something else';
-  const events = [failureEvent(state, replica, `${name} ${reason}; another name is taken`)];
+  const events = [eventOf(state, 'failure', `${name} ${reason}; another name is taken`, replica)];
   return delayed(giveUp({ state, events }, replica), replica, reason, now);
 }
 
@@ -46,7 +47,7 @@ export function foldFailure(
   const isNews = replica.detail !== failure.message;
   const noted = {
     state: update(state, { ...replica, detail: failure.message }),
-    events: isNews ? [failureEvent(state, replica, text)] : [],
+    events: isNews ? [eventOf(state, 'failure', text, replica)] : [],
   };
   switch (failure.kind) {
     case 'not-found':
@@ -133,10 +134,6 @@ function withFailure(
 ): ServiceState {
   const failure = { replica: name, deployment, at: now, reason, log: [] };
   return { ...state, failures: noteFailures(state.failures, [failure]) };
-}
-
-function failureEvent({ service }: ServiceState, { name, deployment }: Replica, reason: string): NewEvent {
-  return { service, event: 'failure', reason, replica: name, deployment };
 }
 
 function update(state: ServiceState, replica: Replica): ServiceState {

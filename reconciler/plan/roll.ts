@@ -6,6 +6,7 @@ import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
 import { trustIn } from './bake.ts';
 import { goodOf, groupOf, isAsked, isCurrent, isEnding, isSpare, SURPLUS, targetOf } from './deployments.ts';
+import { eventOf } from './move.ts';
 import { place } from './place.ts';
 import { freshProbes } from './probes.ts';
 import { groupsOf, renamedGroups } from './renames.ts';
@@ -276,19 +277,13 @@ function whyLeaving(state: ServiceState, replica: Replica, target: Deployment): 
 
 function leavingEvent(state: ServiceState, replica: Replica, leaving: string, phase: string): NewEvent {
   const reason = `${replica.name} ${phase === 'draining' ? 'takes no new requests' : 'is stopped'}: ${leaving}`;
-  return {
-    service: state.service,
-    event: 'replica-draining',
-    reason,
-    replica: replica.name,
-    deployment: replica.deployment,
-  };
+  return eventOf(state, 'replica-draining', reason, replica);
 }
 
 function createdEvent(state: ServiceState, replica: Replica): NewEvent {
   const { name, deployment, offer } = replica;
   const reason = `${name} on ${offer.backend} (${offer.region}) for deployment ${deployment}`;
-  return { service: state.service, event: 'replica-created', reason, replica: name, deployment };
+  return eventOf(state, 'replica-created', reason, replica);
 }
 
 function membersOf(state: ServiceState, group: string): Replica[] {

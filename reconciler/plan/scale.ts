@@ -176,5 +176,5 @@ function scaledEvent(
   const groups = targetOf(state)?.spec.groups.length ?? 1;
   const whose = groups > 1 ? `group ${name}: ` : '';
   const reason = `${whose}${before.count} → ${after.count} replica${after.count === 1 ? '' : 's'}: ${why}`;
-  return { service: state.service, event: 'scaled', reason };
+  return { service: state.service, event: 'scaled', reason, group: name };
 }

@@ -49,7 +49,7 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
   const record = () => recorder.look(clock.now() - start, world.states, machines());
 
   async function moment(hasMoved: boolean): Promise<void> {
-    await story.catchUp(world);
+    await story.catchUp(world.store);
     failing.look(clock.now());
     if (hasMoved) record();
   }

@@ -1,6 +1,4 @@
 // The story of a run, line by line: what the reconciler's event log says, and what the world did.
-import type { Event } from '../../schemas/events.ts';
-import type { ServiceState } from '../../schemas/rollout.ts';
 import type { MemoryStore } from '../store/memory.ts';
 import { PROJECT } from './daemon.ts';
 
@@ -37,10 +35,7 @@ export interface Story {
     line: Omit<StoryLine, 't' | 'event' | 'service'> & { readonly service?: string },
   ): void;
   /** Tells what the event log has that was not told yet. */
-  catchUp(world: {
-    readonly store: MemoryStore;
-    readonly states: ReadonlyMap<string, ServiceState>;
-  }): Promise<void>;
+  catchUp(store: MemoryStore): Promise<void>;
 }
 
 export interface StoryOptions {
@@ -51,32 +46,15 @@ export interface StoryOptions {
 }
 
 export function createStory({ start, now, tell }: StoryOptions): Story {
-  const groups = new Map<string, string>();
   let seen = 0;
-
-  const lineOf = ({ time, event, service, reason, replica, deployment, commit }: Event): StoryLine => {
-    const group = replica === undefined ? undefined : groups.get(`${service} ${replica}`);
-    return {
-      t: seconds(Date.parse(time) - start),
-      event,
-      service,
-      ...(group === undefined ? {} : { group }),
-      ...(replica === undefined ? {} : { replica }),
-      ...(deployment === undefined ? {} : { deployment }),
-      ...(commit === undefined ? {} : { commit }),
-      reason,
-    };
-  };
-
   return {
     add: (event, { service = '', ...line }) => tell({ t: seconds(now() - start), event, service, ...line }),
-    async catchUp({ store, states }) {
+    async catchUp(store) {
       const events = await store.events({ project: PROJECT, after: seen, limit: 100_000 });
-      if (events.length === 0) return;
-      for (const { service, replicas } of states.values())
-        for (const { name, group } of replicas) groups.set(`${service} ${name}`, group);
-      for (const event of events) tell(lineOf(event));
-      seen = events.at(-1)?.seq ?? seen;
+      for (const { time, project: _, seq, event, service, reason, ...known } of events) {
+        tell({ t: seconds(Date.parse(time) - start), event, service, ...known, reason });
+        seen = seq;
+      }
     },
   };
 }

@@ -38,13 +38,36 @@ replicas: {web: {stop: 0s}}`);
     expect(summary.cost).toBeCloseTo(3, 2);
   });
 
-  test('tells t, event, service, replica, group and deployment', async () => {
+  test('tells t, event, service, replica, group, backend and deployment', async () => {
     const { story } = await play(pushed(web()));
     const ready = story.find(({ event }) => event === 'replica-ready');
-    expect(ready).toMatchObject({ service: 'web', group: '0', deployment: 1 });
+    expect(ready).toMatchObject({ service: 'web', group: '0', backend: 'cloud', deployment: 1 });
     expect(ready?.replica).toMatch(/^web-[12]$/);
     expect(ready?.t).toBeCloseTo(42, 0);
     expect(story.map(({ t }) => t)).toEqual(story.map(({ t }) => t).toSorted((a, b) => a - b));
+  });
+
+  test('tells the group and the backend of a replica that was refused, each time anew', async () => {
+    const { story } = await play(
+      `${pushed(web())}backends: {
+        sold-out: {offers: [{price: 1}], faults: [{kind: no-capacity, hidden: true}]},
+        dear: {offers: [{price: 2}]}}`,
+    );
+    const tried = story.filter(({ t, replica }) => t === 0 && replica === 'web-1');
+    expect(tried.map(({ event, group, backend }) => [event, group, backend])).toEqual([
+      ['replica-created', '0', 'sold-out'],
+      ['failure', '0', 'sold-out'],
+    ]);
+  });
+
+  test('counts the least that was ready of each service that ever was complete, and of them all', async () => {
+    const { summary } = await play(
+      `commits: [{files: {web.dstack.yml: ${web()}, api.dstack.yml: {type: service, port: 1, commands: [a]}}}]
+duration: 20m
+replicas: {"web#1": {crash_after: 5m}, api: {start: never}}`,
+    );
+    expect(summary.services).toMatchObject({ web: { minReady: 1 }, api: { minReady: null } });
+    expect(summary.minReady).toBe(1);
   });
 
   test('says what was expected and did not come', async () => {
