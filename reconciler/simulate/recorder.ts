@@ -18,6 +18,7 @@ export interface Lane {
   readonly service: string;
   readonly replica: string;
   readonly number: number;
+  readonly group: string;
   /** The deployment it was made for. */
   readonly deployment: number;
   readonly stretches: readonly Stretch[];
@@ -52,9 +53,9 @@ export function createRecorder(isServing: (replica: Replica) => boolean): Record
     return found;
   };
   const draw = (atMs: number, service: string, replica: Replica): void => {
-    const { name, number, deployment } = replica;
+    const { name, number, group, deployment } = replica;
     const key = `${service} ${name}`;
-    const lane = lanes.get(key) ?? { service, replica: name, number, deployment, stretches: [] };
+    const lane = lanes.get(key) ?? { service, replica: name, number, group, deployment, stretches: [] };
     lanes.set(key, lane);
     const phase = SERVING.has(replica.phase) && !isServing(replica) ? 'lost' : replica.phase;
     const last = lane.stretches.at(-1);

@@ -23,14 +23,17 @@ export interface ServiceSummary {
   readonly maxLive: number;
   readonly requests: RequestCounts;
   readonly rollout?: { readonly to: number; readonly outcome: string; readonly reason: string };
-  readonly waiting?: readonly {
-    readonly reason: string;
-    readonly subject: string;
-    /** Seconds from the beginning. */
-    readonly since: number;
-    readonly until: number | null;
-    readonly detail: string;
-  }[];
+  readonly waiting?: readonly WaitSummary[];
+}
+
+export interface WaitSummary {
+  readonly reason: string;
+  /** The replica or the group that waits; '': the service. */
+  readonly subject: string;
+  /** Seconds from the beginning. */
+  readonly since: number;
+  readonly until: number | null;
+  readonly detail: string;
 }
 
 export interface Summary {

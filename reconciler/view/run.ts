@@ -1,6 +1,6 @@
 // A simulated run in words: the story with its times, how it ended, and whether what must hold did.
 import type { StoryLine } from '../simulate/story.ts';
-import type { ServiceSummary, Summary } from '../simulate/summary.ts';
+import type { ServiceSummary, Summary, WaitSummary } from '../simulate/summary.ts';
 import {
   BLANK,
   type Block,
@@ -19,6 +19,7 @@ import { clockText } from './timeline.ts';
 
 /** Lines of a story that fit a terminal; `--json` has all. */
 const SHOWN = 40;
+const MOST_WAITS = 12;
 
 /** A long story is told without its small steps first, then cut in the middle: how it ends matters. */
 export function storyBlocks(story: readonly StoryLine[]): Block[] {
@@ -43,13 +44,18 @@ export function storyBlocks(story: readonly StoryLine[]): Block[] {
 export function summaryBlocks(summary: Summary): Block[] {
   const { services, removed, requests, cost, crashes, violations, unmet, leaked } = summary;
   const rows = Object.entries(services).map(([name, service]) => serviceRow(name, service));
+  const waits = Object.entries(services).flatMap(([name, { waiting }]) =>
+    (waiting ?? []).map((reason) => waitLine(name, reason)),
+  );
   const gone = removed.length > 0 ? [fact('removed', plain(removed.join(', ')))] : [];
   const asked = requests.ok + requests.failed;
-  const traffic = asked > 0 ? [fact('requests', plain(`${asked}, `), failedCell(requests.failed))] : [];
+  const traffic = asked > 0 ? [fact('requests', plain(`${asked},`), failedCell(requests.failed))] : [];
   const deaths = crashes > 0 ? [fact('crashes', plain(`${crashes} of the reconciler`))] : [];
   return [
     ...(rows.length > 0 ? [{ kind: 'table', head: HEAD, rows, shrink: [0] } as const] : []),
     BLANK,
+    ...waits.slice(0, MOST_WAITS),
+    ...(waits.length > MOST_WAITS ? [line(2, dim(`… ${waits.length - MOST_WAITS} more`))] : []),
     ...gone,
     ...traffic,
     fact('cost', plain(`$${cost.toFixed(2)}`), dim(`for ${clockText(summary.seconds)}`)),
@@ -105,9 +111,9 @@ function storyLine(
 const HEAD = ['SERVICE', 'STATUS', 'READY', 'LEAST', 'DEPLOYMENT', 'INSTANCES', 'FAILED'];
 
 function serviceRow(name: string, service: ServiceSummary): Row {
-  const { status, ready, desired, minReady, deployment, live, maxLive, requests, waiting } = service;
+  const { status, ready, desired, minReady, deployment, live, maxLive, requests } = service;
   const asked = requests.ok + requests.failed;
-  const cells: Cell[] = [
+  const cells = [
     strong(name),
     { text: status, tone: toneOf(status) },
     plain(`${ready}/${desired}`),
@@ -116,8 +122,23 @@ function serviceRow(name: string, service: ServiceSummary): Row {
     plain(`${live}, at most ${maxLive}`),
     plain(asked === 0 ? '-' : `${requests.failed} of ${asked}`),
   ];
-  const [reason] = waiting ?? [];
-  return reason ? { cells, note: dim(`waits (${reason.reason}): ${reason.detail}`) } : { cells };
+  return { cells };
+}
+
+/** What a file without groups has: nobody has to be told. */
+const ONLY_GROUP = '0';
+
+/** Why a service is not as asked, and what would end it. */
+function waitLine(name: string, { reason, subject, since, until, detail }: WaitSummary): Line {
+  const whose = subject === '' || subject === ONLY_GROUP ? name : `${name} (${subject})`;
+  const times = [`since ${clockText(since)}`, ...(until === null ? [] : [`until ${clockText(until)}`])];
+  return fact(
+    'waits',
+    strong(whose),
+    { text: reason, tone: 'warn' },
+    dim(`${times.join(', ')}:`),
+    plain(detail),
+  );
 }
 
 function failedCell(failed: number): Cell {

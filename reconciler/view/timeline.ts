@@ -11,12 +11,14 @@ export interface Timeline {
   readonly spells: readonly Spell[];
   readonly deaths: readonly number[];
   readonly lanes: readonly Lane[];
+  /** All that there were, with lanes or without. */
+  readonly services: readonly string[];
 }
 
 export function timelineBlocks(timeline: Timeline, width: number): Block[] {
-  const { lanes, spells, deaths, commits } = timeline;
-  const services = [...new Set(lanes.map(({ service }) => service))];
-  const label = Math.min(MOST_LABEL, Math.max(LEAST_LABEL, ...lanes.map((lane) => labelOf(lane).length)));
+  const { spells, deaths, commits, services } = timeline;
+  const lanes = labelled(timeline.lanes);
+  const label = Math.min(MOST_LABEL, Math.max(LEAST_LABEL, ...lanes.map(({ name }) => name.length)));
   const canvas: Canvas = {
     label,
     columns: Math.max(20, Math.min(width, MOST_WIDTH) - label - MARGIN - 1),
@@ -50,11 +52,11 @@ export function timelineBlocks(timeline: Timeline, width: number): Block[] {
     ...services.flatMap((service) =>
       serviceRows(
         canvas,
+        service,
         lanes.filter((lane) => lane.service === service),
       ),
     ),
-    BLANK,
-    legend(canvas, lanes),
+    ...(lanes.length === 0 ? [] : [BLANK, legend(canvas, lanes)]),
   ];
 }
 
@@ -90,8 +92,16 @@ const LOOKS: {
   terminating: { sign: '‥', tone: 'dim', word: 'ending' },
 };
 
-function labelOf({ replica, deployment }: Lane): string {
-  return `${replica} @${deployment}`;
+type NamedLane = Lane & { readonly name: string };
+
+/** `web-1 @2`; with its group where there are several. */
+function labelled(lanes: readonly Lane[]): NamedLane[] {
+  const groups = Map.groupBy(lanes, ({ service }) => service);
+  const isOnly = ({ service, group }: Lane) => groups.get(service)?.every((lane) => lane.group === group);
+  return lanes.map((lane) => {
+    const group = isOnly(lane) ? '' : ` ${lane.group}`;
+    return { ...lane, name: `${lane.replica}${group} @${lane.deployment}` };
+  });
 }
 
 function row({ label }: Canvas, name: Cell, cells: readonly Cell[]): Drawing {
@@ -103,20 +113,19 @@ function columnOf({ columns, durationMs }: Canvas, ms: number): number {
   return Math.min(columns - 1, Math.max(0, Math.floor((ms / durationMs) * columns)));
 }
 
-function serviceRows(canvas: Canvas, lanes: readonly Lane[]): Block[] {
+function serviceRows(canvas: Canvas, service: string, lanes: readonly NamedLane[]): Block[] {
   const ordered = lanes.toSorted((a, b) => a.number - b.number);
   const shown = ordered.slice(0, MOST_LANES);
   const left = ordered.length - shown.length;
   return [
     BLANK,
-    { kind: 'drawing', cells: [strong(lanes[0]?.service ?? '')] },
-    ...shown.map((lane) => row(canvas, nameOf(lane), laneCells(canvas, lane))),
+    { kind: 'drawing', cells: [strong(service)] },
+    ...(lanes.length === 0
+      ? [{ kind: 'drawing', cells: [dim(`${' '.repeat(MARGIN)}no replica`)] } as const]
+      : []),
+    ...shown.map((lane) => row(canvas, plain(lane.name), laneCells(canvas, lane))),
     ...(left > 0 ? [row(canvas, dim(`and ${left} more`), [])] : []),
   ];
-}
-
-function nameOf(lane: Lane): Cell {
-  return plain(labelOf(lane));
 }
 
 /** Each column shows what it mostly was; where a replica died by itself, that. */

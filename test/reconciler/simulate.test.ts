@@ -73,6 +73,18 @@ describe('trueup simulate', () => {
       expect(line).toMatchObject({ t: expect.any(Number), event: expect.any(String) });
   });
 
+  test('says in full what each service waits for, and shows those that have no replica', async () => {
+    const dear = WEB.replace('serve]', 'serve], max_price: 0.5');
+    const { code, out } = await simulate(dear);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^web\n {2}no replica$/m);
+    expect(out.replace(/\s+/g, ' ')).toContain(
+      'waits web capacity since 0:00: no backend offers what the configuration asks for',
+    );
+    expect(out).not.toContain('creating');
+    expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
   test('ends with 1 when something is not as expected', async () => {
     const { code, out } = await simulate(`${WEB}expect: {services: {web: {ready: 2}}}`);
     expect(code).toBe(1);
@@ -93,6 +105,7 @@ describe('a picture', () => {
     service: 'web',
     replica,
     number: Number(replica.split('-')[1]),
+    group: '0',
     deployment: 1,
     stretches: stretches.map(([phase, from, to]) => ({ phase, from: from * 1000, to: to * 1000 }) as never),
   });
@@ -110,6 +123,7 @@ describe('a picture', () => {
           { backend: 'gcp', kind: 'partition', fromMs: 10_000, toMs: 20_000 },
         ],
         deaths: [300_000],
+        services: ['web', 'idle'],
         lanes: [
           lane(
             'web-2',
@@ -141,10 +155,30 @@ describe('a picture', () => {
         '  web-1 @1   ···█████████████████████████████████▂▂▂▂▂‥‥',
         '  web-2 @1   ···░░█████████████████████████×‥',
         '',
+        'idle',
+        '  no replica',
+        '',
         '  · creating  ░ starting  █ ready  ▂ draining  ‥ ending  × died',
         '',
       ].join('\n'),
     );
+  });
+
+  test('names the group of a replica where there are several', () => {
+    const lanes = ['a', 'b'].map((group, index) => ({
+      ...lane(`web-${index + 1}`, ['ready', 0, 60]),
+      group,
+    }));
+    const picture = (...shown: typeof lanes) =>
+      render(
+        timelineBlocks(
+          { durationMs: 60_000, commits: [], spells: [], deaths: [], services: ['web'], lanes: shown },
+          60,
+        ),
+        screen,
+      );
+    expect(picture(...lanes)).toMatch(/web-1 a @1 +█+\n {2}web-2 b @1 +█/);
+    expect(picture(...lanes.slice(0, 1))).toMatch(/web-1 @1 +█/);
   });
 
   test('tells a long story without its small steps, and its end', () => {
