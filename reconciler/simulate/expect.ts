@@ -1,4 +1,6 @@
 // Compares a summary with what somebody expects of it: only what is written counts, and numbers may be bounded.
+import { isWrong } from '../../schemas/fields.ts';
+import { readTime } from './scenario/values.ts';
 
 /** What is not as expected, each in a sentence; `expected` is part of a summary, with bounds like `>= 2` for numbers. */
 export function unmetIn(actual: unknown, expected: unknown, path = ''): string[] {
@@ -36,13 +38,19 @@ function unmetList(actual: unknown, expected: readonly unknown[], path: string):
   return expected.flatMap((each, index) => unmetIn(plain[index], each, `${path}[${index}]`));
 }
 
-const BOUND = /^\s*(<=|>=|<|>|=|!=)\s*(-?\d+(?:\.\d+)?)\s*$/;
+const BOUND = /^\s*(<=|>=|<|>|=|!=)\s*(\S.*?)\s*$/;
 
 function isMet(actual: unknown, expected: unknown): boolean {
   const [, sign, text] = (typeof expected === 'string' && BOUND.exec(expected)) || [];
   if (sign === undefined)
     return actual === expected || (typeof expected === 'string' && String(actual) === expected);
-  return typeof actual === 'number' && compare(actual, sign, Number(text));
+  return typeof actual === 'number' && compare(actual, sign, boundOf(text));
+}
+
+/** A number; or a time, as its seconds. Anything else nothing is compared with. */
+function boundOf(text: string | undefined): number {
+  const ms = readTime(text ?? '');
+  return isWrong(ms) ? Number(text) : ms / 1000;
 }
 
 function compare(actual: number, sign: string, bound: number): boolean {

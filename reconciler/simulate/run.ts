@@ -33,7 +33,7 @@ export interface Outcome {
 export async function runScenario(scenario: Scenario, tell: (line: StoryLine) => void): Promise<Outcome> {
   const { start, durationMs } = scenario;
   const clock = virtualClock(start);
-  const notes: Notes = { violations: [], unmet: [], deaths: [] };
+  const notes: Notes = { violations: [], unmet: [], deaths: [], changedAt: new Map(), toldAt: new Map() };
   const story = createStory({ start, now: clock.now, tell: (line) => tell(noted(line, notes)) });
   const { world, backends, strays } = await openScenario(
     scenario,
@@ -58,6 +58,7 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
     summaryOf({
       records: await world.store.list(PROJECT),
       recorder,
+      movedAt: (service, isGone) => (isGone ? notes.toldAt : notes.changedAt).get(service) ?? 0,
       requestsOf,
       machines: machines(),
       leaked: world.rules.leaked().length,
@@ -91,6 +92,9 @@ interface Notes {
   readonly violations: string[];
   readonly unmet: string[];
   readonly deaths: number[];
+  /** When the status of a service last changed, and when anything was last told of it; seconds. */
+  readonly changedAt: Map<string, number>;
+  readonly toldAt: Map<string, number>;
 }
 
 async function openScenario(
@@ -147,11 +151,15 @@ function witness(
 }
 
 /** A decision that was not carried out because it broke a rule is told by the pass itself. */
-function noted(line: StoryLine, { violations }: Notes): StoryLine {
+function noted(line: StoryLine, { violations, changedAt, toldAt }: Notes): StoryLine {
+  toldAt.set(line.service, line.t);
+  if (CHANGES.has(line.event)) changedAt.set(line.service, line.t);
   const isBroken = line.event === 'failure' && line.reason?.includes('broke a rule');
   if (isBroken) violations.push(`${line.service}, at ${Math.round(line.t)} s: ${line.reason}`);
   return line;
 }
+
+const CHANGES: ReadonlySet<string> = new Set(['status', 'rollout-done']);
 
 /** Where expectations are looked at, in order; at last the end. */
 function stopsOf({ expectations, durationMs }: Scenario): (number | null)[] {

@@ -21,6 +21,8 @@ export interface ServiceSummary {
   /** Since the service first was complete; null: it never was. */
   readonly minReady: number | null;
   readonly maxLive: number;
+  /** Seconds from the beginning, since when it is as asked; null: it is not. */
+  readonly converged: number | null;
   readonly requests: RequestCounts;
   readonly rollout?: { readonly to: number; readonly outcome: string; readonly reason: string };
   readonly waiting?: readonly WaitSummary[];
@@ -44,6 +46,8 @@ export interface Summary {
   readonly minReady: number;
   /** Of all services together. */
   readonly maxLive: number;
+  /** Since when all are, and what was removed is gone; null: not all are. */
+  readonly converged: number | null;
   readonly requests: RequestCounts;
   /** US dollars, of all instances for as long as they were there. */
   readonly cost: number;
@@ -62,6 +66,8 @@ export interface Summary {
 export interface Sums extends Pick<Summary, 'leaked' | 'violations' | 'unmet' | 'crashes' | 'seed'> {
   readonly records: readonly KeyRecord[];
   readonly recorder: Recorder;
+  /** Seconds from the beginning, when a service last changed in a way that counts for `converged`. */
+  readonly movedAt: (service: string, isGone: boolean) => number;
   readonly requestsOf: (service: string) => RequestCounts;
   readonly machines: readonly Machine[];
   /** Epoch ms. */
@@ -70,17 +76,22 @@ export interface Sums extends Pick<Summary, 'leaked' | 'violations' | 'unmet' | 
 }
 
 export function summaryOf(sums: Sums): Summary {
-  const { records, recorder, requestsOf, machines, start, now } = sums;
+  const { records, recorder, movedAt, requestsOf, machines, start, now } = sums;
   const known = records.filter(({ service }) => service !== '');
   const names = new Set([...known.map(({ service }) => service), ...recorder.services()]);
   const services = known.map((record) => [record.service, serviceSummary(record, sums)] as const);
+  const removed = [...names].filter((name) => !known.some(({ service }) => service === name));
   const least = [...names].flatMap((name) => recorder.of(name).minReady ?? []);
   const { leaked, violations, unmet, crashes, seed } = sums;
   return {
     services: Object.fromEntries(services),
-    removed: [...names].filter((name) => !known.some(({ service }) => service === name)),
+    removed,
     minReady: least.length === 0 ? 0 : Math.min(...least),
     maxLive: recorder.maxLive(),
+    converged: latest([
+      ...services.map(([, { converged }]) => converged),
+      ...removed.map((name) => movedAt(name, true)),
+    ]),
     requests: totalOf([...names].map(requestsOf)),
     cost: costOf(machines, now),
     leaked,
@@ -96,7 +107,7 @@ export function summaryOf(sums: Sums): Summary {
 
 function serviceSummary(
   { service, desired, state }: KeyRecord,
-  { recorder, requestsOf, start, now }: Sums,
+  { recorder, movedAt, requestsOf, start, now }: Sums,
 ): ServiceSummary {
   const record = desired as DesiredRecord | null;
   const subject = { name: service, record, state: state as ServiceState | null, url: '', now };
@@ -120,10 +131,27 @@ function serviceSummary(
     live,
     minReady,
     maxLive,
+    converged: isAsAsked(status, waiting ?? []) ? movedAt(service, false) : null,
     requests: requestsOf(service),
     ...(rollout ? { rollout: { to: rollout.to, outcome: rollout.outcome, reason: rollout.reason } } : {}),
     ...(reasons ? { waiting: reasons } : {}),
   };
+}
+
+const AS_ASKED: ReadonlySet<ServiceStatus> = new Set(['running', 'scaled-to-zero', 'scheduled', 'stopped']);
+/** Waiting for these is what was asked for. */
+const ASKED_WAITS: ReadonlySet<string> = new Set(['scaling', 'schedule', 'stopped']);
+
+function isAsAsked(status: ServiceStatus, waiting: readonly { readonly reason: string }[]): boolean {
+  return AS_ASKED.has(status) && waiting.every(({ reason }) => ASKED_WAITS.has(reason));
+}
+
+/** null: one of them is not at all. */
+function latest(times: readonly (number | null)[]): number | null {
+  return times.reduce<number | null>(
+    (last, at) => (last === null || at === null ? null : Math.max(last, at)),
+    0,
+  );
 }
 
 function totalOf(counts: readonly RequestCounts[]): RequestCounts {

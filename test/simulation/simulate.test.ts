@@ -70,6 +70,30 @@ replicas: {"web#1": {crash_after: 5m}, api: {start: never}}`,
     expect(summary.minReady).toBe(1);
   });
 
+  test('tells since when all is as asked, which a scenario may bound', async () => {
+    const quota = (to: string, more: string) =>
+      play(`${pushed(web())}backends: {c: {faults: [{kind: quota, to: ${to}}]}}\nexpect: ${more}`);
+    const { summary, story } = await quota(
+      '5m',
+      '{converged: "<= 10m", services: {web: {converged: "> 300"}}}',
+    );
+    expect(summary.unmet).toEqual([]);
+    expect(summary.converged).toBe(story.findLast(({ event }) => event === 'status')?.t);
+    const waiting = await quota('30m', '{converged: "<= 10m"}');
+    expect(waiting.summary).toMatchObject({
+      converged: null,
+      unmet: ['converged is null, not <= 10m'],
+      services: { web: { converged: null, waiting: [{ reason: 'capacity' }] } },
+    });
+  });
+
+  test('what was removed is as asked when it is gone', async () => {
+    const { summary, story } = await play(`
+commits: [{files: {web.dstack.yml: ${web()}}}, {at: 10m, remove: web.dstack.yml}]`);
+    expect(summary.converged).toBe(story.findLast(({ event }) => event === 'replica-stopped')?.t);
+    expect(summary.converged).toBeGreaterThan(600);
+  });
+
   test('says what was expected and did not come', async () => {
     const { summary } = await play(
       `${pushed(web())}expect: [{at: 10s, services: {web: {ready: ">= 2"}}}, {minReady: 2, services: {wbe: {ready: 1}}}]`,
