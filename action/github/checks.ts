@@ -1,4 +1,5 @@
 // The check run of a plan: its verdict on the commit, and every problem at its line.
+import { visible } from '../../reconciler/view/text.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import type { GitHub, Repo } from './client.ts';
 
@@ -14,7 +15,8 @@ export interface CheckWish {
 }
 
 export async function postCheck(github: GitHub, repo: Repo, wish: CheckWish): Promise<void> {
-  const [first = [], ...more] = batches(wish.problems.map(annotationOf));
+  const worstFirst = wish.problems.toSorted((a, b) => a.severity.localeCompare(b.severity));
+  const [first = [], ...more] = batches(worstFirst.slice(0, MOST).map(annotationOf));
   const { title, summary } = wish;
   const { data } = await github.rest.checks.create({
     ...repo,
@@ -35,6 +37,8 @@ export async function postCheck(github: GitHub, repo: Repo, wish: CheckWish): Pr
 
 /** GitHub takes no more with one request. */
 const AT_ONCE = 50;
+/** More are no help, and each fifty of them cost a request. */
+const MOST = 500;
 
 function batches<T>(items: readonly T[]): T[][] {
   const count = Math.ceil(items.length / AT_ONCE);
@@ -48,6 +52,6 @@ function annotationOf({ file, line, message, fix, severity }: Plan['problems'][n
     end_line: line,
     annotation_level: severity === 'error' ? ('failure' as const) : ('warning' as const),
     title: 'trueup',
-    message: fix ? `${message}\n${fix}` : message,
+    message: [message, fix].filter(Boolean).map(visible).join('\n'),
   };
 }

@@ -1,7 +1,9 @@
-// The client of GitHub's API: asks again after a hiccup, waits as long as a rate limit says, and tells a missing right
-// from a failure. GITHUB_API_URL decides whom it asks.
+// The client of GitHub's API: few calls at once, asked again after a hiccup, waiting as long as a rate limit says. What goes
+// wrong for good is a Failure: `unauthorized`, `not-found`, `rate-limited`, `transient` or `invalid`. GITHUB_API_URL decides
+// whom it asks.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Octokit } from '@octokit/rest';
+import { asFailure, Failure } from '../../schemas/errors.ts';
 import type { Output } from '../output.ts';
 
 export type GitHub = Octokit;
@@ -14,6 +16,8 @@ export interface ClientOptions {
   readonly longestPauseMs?: number;
   /** Before the first repetition; it doubles. */
   readonly pauseMs?: number;
+  /** For an answer. */
+  readonly timeoutMs?: number;
 }
 
 /** A repository, as every call names it. */
@@ -23,20 +27,26 @@ export interface Repo {
 }
 
 export function createGitHub(options: ClientOptions): GitHub {
-  const { token, apiUrl, longestPauseMs = 60_000, pauseMs = 1000 } = options;
+  const { token, apiUrl, longestPauseMs = 60_000, pauseMs = 1000, timeoutMs = 30_000 } = options;
   const github = new Octokit({
     ...(token ? { auth: token } : {}),
     baseUrl: apiUrl.replace(/\/+$/, ''),
     userAgent: 'trueup-action',
     log: SILENT,
+    request: {
+      fetch: (url: string, init: RequestInit) =>
+        fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) }),
+    },
   });
+  const inTurn = queue(AT_ONCE);
   github.hook.wrap('request', async (request, asked) => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await request(asked);
+        return await inTurn(async () => request(asked));
       } catch (error) {
-        const pause = pauseAfter(asErrorOf(error), asked.method, pauseMs * 2 ** (attempt - 1));
-        if (pause === null || attempt === ATTEMPTS || pause > longestPauseMs) throw error;
+        const failure = failureOf(error);
+        const pause = pauseAfter(failure, isRepeatable(asked), pauseMs * 2 ** (attempt - 1));
+        if (pause === null || attempt === ATTEMPTS || pause > longestPauseMs) throw failure;
         await sleep(pause);
       }
     }
@@ -54,9 +64,8 @@ export async function reported<T>(
   try {
     return await report();
   } catch (error) {
-    const { status, message } = asErrorOf(error);
-    const isDenied = status === 403 || status === 404 || status === 401;
-    if (isDenied)
+    const { kind, message } = asFailure(error);
+    if (kind === 'unauthorized' || kind === 'not-found')
       out.line(`Not done: ${what}. The token may not; it needs \`permissions: {${permission}}\`.`);
     else out.annotate('warning', `${what} failed: ${message}`);
     return null;
@@ -65,50 +74,85 @@ export async function reported<T>(
 
 /** Whether it is not known if the request was carried out. */
 export function isAmbiguous(error: unknown): boolean {
-  const { status } = asErrorOf(error);
-  return status === null || status >= 500;
+  return asFailure(error).kind === 'transient';
 }
 
 // Private
 
 const ATTEMPTS = 5;
+/** GitHub asks for few; from a hundred on it refuses. */
+const AT_ONCE = 8;
 
 const nothing = () => {};
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-interface ErrorOf {
-  /** null: there was no answer. */
-  readonly status: number | null;
-  readonly message: string;
-  readonly headers: { readonly [name: string]: unknown };
+/** Carries out so many at once; the others wait for their turn. */
+function queue(most: number) {
+  const waiting: (() => void)[] = [];
+  let free = most;
+  return async <T>(task: () => Promise<T>): Promise<T> => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
 }
 
-function asErrorOf(error: unknown): ErrorOf {
-  const { status, message, response } = error as {
-    readonly status?: number;
-    readonly message?: string;
-    readonly response?: { readonly headers?: ErrorOf['headers'] };
-  };
-  // Octokit gives 500 to a connection that broke: then there is no response.
-  const isAnswer = typeof status === 'number' && response !== undefined;
-  return {
-    status: isAnswer ? status : null,
-    message: message ?? String(error),
-    headers: response?.headers ?? {},
-  };
+/** What may be there twice without harm. A comment may not, nor a deployment; a question of GraphQL is a POST as well. */
+function isRepeatable({ method, url }: { readonly method: string; readonly url: string }): boolean {
+  return method !== 'POST' || /\/statuses\b|\/graphql$/.test(url);
 }
 
 /** How long to wait before the same again; null: that would not help, or might do it twice. */
-function pauseAfter({ status, headers }: ErrorOf, method: string, pauseMs: number): number | null {
-  if (status === 403 || status === 429) return limitedFor(headers);
-  const isTrouble = status === null || status >= 500;
-  return isTrouble && method !== 'POST' ? pauseMs : null;
+function pauseAfter({ kind, retryAt = 0 }: Failure, isRepeatable: boolean, pauseMs: number): number | null {
+  if (kind === 'rate-limited') return Math.max(0, retryAt - Date.now());
+  return kind === 'transient' && isRepeatable ? pauseMs : null;
 }
 
-/** https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api, "Exceeding the rate limit" (2026) */
-function limitedFor(headers: ErrorOf['headers']): number | null {
-  const after = Number(headers['retry-after']);
-  if (after >= 0) return after * 1000;
-  if (headers['x-ratelimit-remaining'] !== '0') return null;
-  return Math.max(0, Number(headers['x-ratelimit-reset']) * 1000 - Date.now());
+interface HttpError {
+  readonly status?: number;
+  readonly message?: string;
+  readonly request?: { readonly method: string; readonly url: string };
+  readonly response?: { readonly headers: Headers };
+}
+type Headers = { readonly [name: string]: string | number | undefined };
+
+function failureOf(cause: unknown): Failure {
+  const { status, message = String(cause), request, response } = cause as HttpError;
+  const asked = request ? ` to ${request.method} ${new URL(request.url).pathname}` : '';
+  // Octokit gives 500 to a connection that broke: then there is no response.
+  if (!response || status === undefined)
+    return new Failure('transient', `GitHub gave no answer${asked}: ${message}`, { cause });
+  const retryAt = limitedUntil(status, response.headers, message);
+  if (retryAt !== null) {
+    const until = `${new Date(retryAt).toISOString().slice(11, 19)} UTC`;
+    return new Failure('rate-limited', `GitHub takes no more requests until ${until}`, { retryAt, cause });
+  }
+  return new Failure(kindOf(status), `GitHub answered ${status}${asked}: ${message}`, { cause });
+}
+
+function kindOf(status: number): Failure['kind'] {
+  if (status === 401 || status === 403) return 'unauthorized';
+  if (status === 404) return 'not-found';
+  return status >= 500 ? 'transient' : 'invalid';
+}
+
+/** Where a limit has no end, GitHub asks for "at least one minute". */
+const LIMIT_MS = 60_000;
+
+/**
+ * Epoch ms; null: it is no limit. https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api,
+ * "Exceeding the rate limit" (2026): the secondary ones may say so in words alone.
+ */
+function limitedUntil(status: number, headers: Headers, message: string): number | null {
+  if (status !== 403 && status !== 429) return null;
+  const { 'retry-after': after, 'x-ratelimit-remaining': left, 'x-ratelimit-reset': reset } = headers;
+  if (Number(after) >= 0) return Date.now() + Number(after) * 1000;
+  if (String(left) === '0' && Number(reset) > 0) return Number(reset) * 1000;
+  return status === 429 || /rate limit/i.test(message) ? Date.now() + LIMIT_MS : null;
 }

@@ -25,9 +25,14 @@ export interface CommentStore {
 export function createCommentStore(github: GitHub, repo: Repo): CommentStore {
   let author: Promise<string> | null = null;
   const whoami = () => (author ??= loginOf(github));
+  /** Where it was the last time: a rollout is told in many words, and all comments need not be read for each. */
+  let known: number | null = null;
   const attempt = async (wish: CommentWish): Promise<Written> => {
-    const found = wish.isNew ? null : await find(github, repo, wish, await whoami());
+    const found = wish.isNew
+      ? null
+      : ((await again(github, repo, wish, known)) ?? (await find(github, repo, wish, await whoami())));
     if (!found) return created(github, repo, wish);
+    known = found.id;
     if (isNewer(found.marker, wish.marker)) return { kind: 'newer' };
     if (essenceOf(found.body) === essenceOf(wish.body)) return { kind: 'same', url: found.url };
     const { data } = await github.rest.issues.updateComment({
@@ -66,17 +71,35 @@ function isNewer(theirs: Order, ours: Order): boolean {
 
 type Order = Pick<Marker, 'at' | 'run'>;
 
-/** Whoever the token speaks for. The token of a job may not ask `GET /user`, but this it may. */
+/** Whoever the token speaks for. The token of a job may not ask `GET /user`, but GraphQL it may. */
 async function loginOf(github: GitHub): Promise<string> {
-  try {
-    const { viewer } = await github.graphql<{ readonly viewer: { readonly login: string } }>(
-      '{viewer{login}}',
-    );
-    return viewer.login;
-  } catch {
-    return 'github-actions[bot]';
-  }
+  const viewer = async () =>
+    (await github.graphql<{ readonly viewer: { readonly login: string } }>('{viewer{login}}')).viewer.login;
+  const user = async () => (await github.rest.users.getAuthenticated()).data.login;
+  return viewer()
+    .catch(user)
+    .catch(() => 'github-actions[bot]');
 }
+
+/** null: it is not known, is gone, or is another one. */
+async function again(
+  github: GitHub,
+  repo: Repo,
+  { marker }: CommentWish,
+  known: number | null,
+): Promise<Found | null> {
+  if (known === null) return null;
+  const answer = await github.rest.issues.getComment({ ...repo, comment_id: known }).catch(() => null);
+  const { id, body = '', html_url: url } = answer?.data ?? {};
+  const theirs = parseMarker(body);
+  return id && url && theirs && isOf(theirs, marker) ? { id, body, url, marker: theirs } : null;
+}
+
+function isOf(theirs: Names, ours: Names): boolean {
+  return theirs.project === ours.project && theirs.path === ours.path;
+}
+
+type Names = Pick<Marker, 'project' | 'path'>;
 
 /** The newest, should there be several. */
 async function find(
@@ -95,8 +118,7 @@ async function find(
     for (const { id, user, body = '', html_url: url } of data) {
       if (!user || !isSame(user, author)) continue;
       const theirs = parseMarker(body);
-      if (theirs?.project === marker.project && theirs.path === marker.path)
-        found = { id, body, url, marker: theirs };
+      if (theirs && isOf(theirs, marker)) found = { id, body, url, marker: theirs };
     }
   }
   return found;

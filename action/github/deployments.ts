@@ -1,5 +1,5 @@
 // GitHub's record of a deployment of a commit to an environment, and how it fares. Never merges anything by itself.
-import type { GitHub, Repo } from './client.ts';
+import { type GitHub, isAmbiguous, type Repo } from './client.ts';
 
 export type DeploymentState = 'queued' | 'in_progress' | 'success' | 'failure' | 'inactive';
 
@@ -21,8 +21,13 @@ export async function openDeployment(
   repo: Repo,
   { commit, environment, url }: DeploymentWish,
 ): Promise<Deployment> {
-  const id =
+  const take = async () =>
     (await existing(github, repo, commit, environment)) ?? (await make(github, repo, commit, environment));
+  const id = await take().catch((error) => {
+    // It may be there all the same: look before another one is made.
+    if (!isAmbiguous(error)) throw error;
+    return take();
+  });
   let last: DeploymentState | null = null;
   return {
     async say(state, description) {

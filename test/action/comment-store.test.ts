@@ -1,4 +1,7 @@
 // The one comment of a pull request, among many, of several writers and runs, on a GitHub that has its bad moments.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createGitHub } from '../../action/github/client.ts';
 import { type CommentStore, createCommentStore } from '../../action/github/comment-store.ts';
@@ -110,6 +113,35 @@ describe('a comment', () => {
     expect(await texts()).toEqual(['one', 'two']);
   });
 
+  test('told of in many words is looked for among all the others once, and made anew when it is gone', async () => {
+    const one = store();
+    const say = (text: string, at = EARLY) =>
+      one.write({ number, marker: { project: 'main', path: '', at }, body: bodyOf(text, at), isNew: false });
+    for (const text of ['one', 'two', 'three', 'four']) await say(text);
+    const lists = github.calls.filter((call) => /^GET .*\/issues\/\d+\/comments/.test(call));
+    // Nothing was found the first time.
+    expect(lists).toHaveLength(2);
+    expect(await texts()).toEqual(['four']);
+    const [comment] = await github.comments(number);
+    await github.forget(comment?.id ?? 0);
+    expect((await say('five')).kind).toBe('created');
+    expect(await texts()).toEqual(['five']);
+  });
+
+  test('of whoever the token speaks for is found where there is no GraphQL', async () => {
+    github.fail({ call: /graphql/, status: 404, times: 2 });
+    const client = createGitHub({ token: TOKENS.person, apiUrl: github.url, pauseMs: 1 });
+    const say = (text: string) =>
+      createCommentStore(client, { owner: OWNER, repo: NAME }).write({
+        number,
+        marker: { project: 'main', path: '', at: EARLY },
+        body: bodyOf(text, EARLY),
+        isNew: false,
+      });
+    expect((await say('one')).kind).toBe('created');
+    expect((await say('two')).kind).toBe('updated');
+  });
+
   test('is made once, though the answer to making it was lost', async () => {
     github.fail({ call: /^POST .*comments$/, status: 502, isDone: true });
     expect((await write('one')).kind).toBe('same');
@@ -127,7 +159,7 @@ describe('GitHub', () => {
 
   test('is not asked again when it says no', async () => {
     github.fail({ call: /^POST .*comments$/, status: 403 });
-    await expect(write('one')).rejects.toMatchObject({ status: 403 });
+    await expect(write('one')).rejects.toMatchObject({ kind: 'unauthorized' });
     expect(github.calls.filter((call) => call.startsWith('POST') && call.endsWith('comments'))).toHaveLength(
       1,
     );
@@ -135,6 +167,58 @@ describe('GitHub', () => {
 
   test('is not waited for longer than a job should', async () => {
     github.fail({ call: /^POST .*comments$/, status: 429, headers: { 'retry-after': '3600' } });
-    await expect(write('one')).rejects.toMatchObject({ status: 429 });
+    await expect(write('one')).rejects.toMatchObject({
+      kind: 'rate-limited',
+      message: expect.stringMatching(/^GitHub takes no more requests until \d\d:\d\d:\d\d UTC$/),
+    });
+    const [reset, left] = [String(Math.floor(Date.now() / 1000) + 3600), '0'];
+    const headers = { 'x-ratelimit-remaining': left, 'x-ratelimit-reset': reset };
+    github.fail({ call: /^POST .*comments$/, status: 403, headers });
+    await expect(write('one')).rejects.toMatchObject({ kind: 'rate-limited' });
+  });
+
+  test('may say in words alone that it is asked too often', async () => {
+    const message = 'You have exceeded a secondary rate limit. Please wait a few minutes.';
+    github.fail({ call: /^POST .*comments$/, status: 403, message });
+    const client = createGitHub({ token: TOKENS.job, apiUrl: github.url, pauseMs: 1, longestPauseMs: 1 });
+    const wish = { number, marker: { project: 'main', path: '', at: EARLY }, isNew: false };
+    const writing = createCommentStore(client, { owner: OWNER, repo: NAME }).write({
+      ...wish,
+      body: bodyOf('one', EARLY),
+    });
+    await expect(writing).rejects.toMatchObject({ kind: 'rate-limited' });
+  });
+
+  test('that never answers is given up', async () => {
+    const silent = createServer(() => {});
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const apiUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const client = createGitHub({ token: TOKENS.job, apiUrl, pauseMs: 1, timeoutMs: 20 });
+    await expect(client.rest.repos.get({ owner: OWNER, repo: NAME })).rejects.toMatchObject({
+      kind: 'transient',
+      message: expect.stringContaining('GitHub gave no answer'),
+    });
+    silent.closeAllConnections();
+    silent.close();
+  });
+
+  test('is asked for few things at once, and for all of them', async () => {
+    let [open, most] = [0, 0];
+    const slow = createServer(async (_, response) => {
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setImmediate(resolve));
+      open -= 1;
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    });
+    slow.listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    const apiUrl = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const client = createGitHub({ token: TOKENS.job, apiUrl });
+    const asks = Array.from({ length: 40 }, () => client.rest.repos.get({ owner: OWNER, repo: NAME }));
+    expect(await Promise.all(asks)).toHaveLength(40);
+    expect(most).toBeLessThanOrEqual(8);
+    slow.closeAllConnections();
+    slow.close();
   });
 });

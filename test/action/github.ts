@@ -1,10 +1,11 @@
 // GitHub on loopback, as a job sees it: `emulate` keeps the state that it can keep, and in front of it stands what it lacks.
 //
-// By emulate: pull requests and their numbers, comments (authors, pages of 100, edits), check runs with annotations, webhooks
-// with their HMAC, everything else that is asked for.
+// By emulate: pull requests and their numbers, comments (authors, pages of 100, edits), check runs, webhooks with their HMAC,
+// everything else that is asked for.
 // By us: the objects of git (trees, blobs), read from the real repository, since emulate makes up its own; the commits of pull
-// requests, and which of them a commit came from; commit statuses; deployments and their states; who a token speaks for
-// (`viewer`), tokens that may only read and tokens that nobody gave; answers that go wrong, once or for good; the log of calls.
+// requests, and which of them a commit came from; commit statuses; deployments and their states; annotations of check runs;
+// who a token speaks for (`viewer`), tokens that may only read and tokens that nobody gave; answers that go wrong, once or for
+// good; the log of calls.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -46,6 +47,7 @@ export interface Fault {
   readonly call: RegExp;
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly message?: string;
   /** Absent: once. */
   readonly times?: number;
   /** It is carried out all the same, and only the answer is lost. */
@@ -63,6 +65,8 @@ export interface TestGitHub {
   comments(number: number): Promise<readonly Comment[]>;
   /** Says something as somebody else. */
   comment(number: number, body: string, token?: string): Promise<number>;
+  /** Deletes a comment. */
+  forget(comment: number): Promise<void>;
   checks(commit: string): Promise<readonly Check[]>;
   /** Oldest first. */
   statuses(commit: string): readonly { readonly context: string; readonly state: string }[];
@@ -101,7 +105,7 @@ export async function startGitHub(origin: TestRepo): Promise<TestGitHub> {
   const emulator = await createEmulator({ service: 'github', port: 0, seed: SEED });
   const behind = createBehind(emulator.url, url);
 
-  const gate = addGate(app, behind);
+  const gate = addGate(app);
   addIdentity(app);
   addObjects(app, origin);
   const pulls = addPulls(app, behind);
@@ -123,6 +127,9 @@ export async function startGitHub(origin: TestRepo): Promise<TestGitHub> {
     async comment(number, body, token = TOKENS.person) {
       const made = await behind.ask('POST', `${REPO}/issues/${number}/comments`, { body }, token);
       return commentSchema.parse(made).id;
+    },
+    async forget(comment) {
+      await behind.ask('DELETE', `${REPO}/issues/comments/${comment}`);
     },
     checks,
     statuses: (commit) => statuses.filter(({ sha }) => sha === commit),
@@ -160,7 +167,7 @@ function createBehind(emulated: string, url: string) {
       const sent = body === undefined ? init : { ...init, body: JSON.stringify(body) };
       const response = await fetch(`${emulated}${path}`, sent);
       if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-      return response.json();
+      return response.status === 204 ? null : response.json();
     },
     async forward(c: Context): Promise<Response> {
       const { pathname, search } = new URL(c.req.url);
@@ -183,7 +190,7 @@ function headersOf(token: string) {
 }
 
 /** Notes every call; lets the faulty ones fail, and those that may not. */
-function addGate(app: Hono, { forward }: Behind) {
+function addGate(app: Hono) {
   const calls: string[] = [];
   const faults: { readonly fault: Fault; left: number }[] = [];
   app.use(async (c, next) => {
@@ -192,10 +199,11 @@ function addGate(app: Hono, { forward }: Behind) {
     calls.push(call);
     const trouble = faults.find(({ fault, left }) => left > 0 && fault.call.test(call));
     if (trouble) {
-      const { status, headers = {}, isDone } = trouble.fault;
+      const { status, headers = {}, message = 'as the test wants it', isDone } = trouble.fault;
       trouble.left -= 1;
-      if (isDone) await forward(c);
-      return c.json({ message: 'as the test wants it' }, status as 500, { ...headers });
+      if (isDone) await next();
+      c.res = c.json({ message }, status as 500, { ...headers });
+      return c.res;
     }
     const token = tokenOf(c);
     if (!Object.values(TOKENS).includes(token)) return c.json({ message: 'Bad credentials' }, 401);
@@ -305,22 +313,26 @@ function addDeployments(app: Hono) {
   return deployments;
 }
 
-/** Emulate keeps them, and finds them by their id alone. */
+/** Emulate keeps them, and finds them by their id alone. Annotations are ours: GitHub adds those of each request, and takes fifty. */
 function addChecks(app: Hono, { ask, forward }: Behind): TestGitHub['checks'] {
-  const ids: number[] = [];
-  app.post(`${REPO}/check-runs`, async (c) => {
+  const annotationsOf = new Map<number, Annotations>();
+  const take = async (c: Context, id?: number): Promise<Response> => {
+    const { output } = z.object({ output: annotationsSchema }).parse(JSON.parse(await c.req.text()));
+    if (output.annotations.length > 50) return c.json({ message: 'more than 50 annotations' }, 422);
     const answer = await forward(c);
-    ids.push(z.object({ id: z.int() }).parse(await answer.clone().json()).id);
+    const of = id ?? z.object({ id: z.int() }).parse(await answer.clone().json()).id;
+    annotationsOf.set(of, [...(annotationsOf.get(of) ?? []), ...output.annotations]);
     return answer;
-  });
-  const read = async (id: number): Promise<Check> => {
+  };
+  app.post(`${REPO}/check-runs`, (c) => take(c));
+  app.patch(`${REPO}/check-runs/:id`, (c) => take(c, Number(c.req.param('id'))));
+  const read = async ([id, annotations]: readonly [number, Annotations]): Promise<Check> => {
     const run = checkSchema.parse(await ask('GET', `${REPO}/check-runs/${id}`));
-    const list = await ask('GET', `${REPO}/check-runs/${id}/annotations?per_page=100`);
-    const { check_annotations: annotations } = annotationsSchema.parse(list);
     const { name, head_sha: commit, conclusion, output } = run;
     return { id, name, commit, conclusion, title: output.title, annotations };
   };
-  return async (commit) => (await Promise.all(ids.map(read))).filter((check) => check.commit === commit);
+  return async (commit) =>
+    (await Promise.all([...annotationsOf].map(read))).filter((check) => check.commit === commit);
 }
 
 const SEED = {
@@ -356,10 +368,10 @@ const checkSchema = z.object({
   conclusion: z.string(),
   output: z.object({ title: z.string() }),
 });
-/** As emulate has it; GitHub gives the list alone. */
 const annotationsSchema = z.object({
-  check_annotations: z.array(z.object({ path: z.string(), start_line: z.int(), message: z.string() })),
+  annotations: z.array(z.object({ path: z.string(), start_line: z.int(), message: z.string() })),
 });
+type Annotations = z.infer<typeof annotationsSchema>['annotations'];
 
 function tokenOf(c: Context): string {
   return /^(?:token|bearer) (.+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';

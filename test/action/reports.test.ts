@@ -5,6 +5,7 @@ import { createGitHub, type GitHub, reported } from '../../action/github/client.
 import { openDeployment } from '../../action/github/deployments.ts';
 import { pullOf, standingOf } from '../../action/github/pulls.ts';
 import { createStatuses } from '../../action/github/statuses.ts';
+import type { Problem } from '../../schemas/errors.ts';
 import { makeRepo, temporaryFolder } from '../git.ts';
 import { NAME, OWNER, startGitHub, type TestGitHub, TOKENS } from './github.ts';
 
@@ -38,6 +39,12 @@ describe('a status', () => {
     expect(github.statuses(commit).map(({ state }) => state)).toEqual(['pending', 'success']);
   });
 
+  test('is posted though GitHub has a hiccup', async () => {
+    github.fail({ call: /^POST .*\/statuses\//, status: 502 });
+    await post('success');
+    expect(github.statuses(commit).map(({ state }) => state)).toEqual(['success']);
+  });
+
   test('that another run has posted is not posted again', async () => {
     await post('pending');
     await post('pending');
@@ -58,26 +65,49 @@ describe('a deployment', () => {
       { environment: 'staging', states: [] },
     ]);
   });
+
+  test('is made and told once, though answers were lost on the way', async () => {
+    github.fail({ call: /^POST .*deployments$/, status: 502, isDone: true });
+    github.fail({ call: /^POST .*deployments\/\d+\/statuses$/, status: 502 });
+    const deployment = await openDeployment(client, repo, { commit, environment: 'main', url });
+    await deployment.say('success', '');
+    expect(github.deployments(commit)).toMatchObject([{ environment: 'main', states: ['success'] }]);
+  });
 });
 
 describe('a check', () => {
-  test('has every problem at its line, however many', async () => {
-    const problems = Array.from({ length: 120 }, (_, index) => {
-      const rest = { column: 1, path: '', message: `No. ${index}`, fix: '', severity: 'error' as const };
-      return { file: 'web.dstack.yml', line: index + 1, ...rest };
-    });
-    await postCheck(client, repo, {
-      name: 'plan',
-      commit,
-      isGood: false,
-      title: 'no',
-      summary: '',
-      problems,
-      url,
-    });
+  const problem = (index: number, more: Partial<Problem> = {}): Problem => {
+    const rest = { column: 1, path: '', message: `No. ${index}`, fix: '', severity: 'error' as const };
+    return { file: 'web.dstack.yml', line: index + 1, ...rest, ...more };
+  };
+  const post = async (problems: readonly Problem[]) => {
+    github.calls.length = 0;
+    const rest = { name: 'plan', commit, isGood: false, title: 'no', summary: '', url };
+    await postCheck(client, repo, { ...rest, problems });
     const calls = github.calls.filter((call) => call.includes('/check-runs'));
-    expect(calls.map((call) => call.split(' ')[0])).toEqual(['POST', 'PATCH', 'PATCH']);
-    expect(await github.checks(commit)).toMatchObject([{ name: 'plan', conclusion: 'failure' }]);
+    return calls.map((call) => call.split(' ')[0]);
+  };
+
+  test('has every problem at its line, fifty with each request', async () => {
+    const methods = await post(Array.from({ length: 120 }, (_, index) => problem(index)));
+    expect(methods).toEqual(['POST', 'PATCH', 'PATCH']);
+    const [check] = await github.checks(commit);
+    expect(check).toMatchObject({ name: 'plan', conclusion: 'failure' });
+    expect(check?.annotations.map((each) => [each.path, each.start_line])).toContainEqual([
+      'web.dstack.yml',
+      51,
+    ]);
+  });
+
+  test('has those that count first, in words that hide nothing, and not thousands', async () => {
+    const many = Array.from({ length: 2000 }, (_, index) => problem(index, { severity: 'warning' }));
+    const worst = problem(2000, { message: '`\u202eevil`', fix: '\u001b[31mRed' });
+    expect(await post([...many, worst])).toHaveLength(10);
+    const [check] = await github.checks(commit);
+    expect(check?.annotations[0]).toMatchObject({
+      start_line: 2001,
+      message: '`\\u202eevil`\n\\u001b[31mRed',
+    });
   });
 });
 
@@ -106,8 +136,26 @@ describe('what may not be reported', () => {
     expect(github.statuses(commit)).toEqual([]);
   });
 
+  test('is no matter of rights when GitHub is asked too often', async () => {
+    const lines: string[] = [];
+    const out = {
+      line: (text: string) => void lines.push(text),
+      annotate: (level: string, text: string) => void lines.push(`${level}: ${text}`),
+    };
+    github.fail({ call: /^POST .*\/statuses\//, status: 403, headers: { 'retry-after': '3600' } });
+    const wish = { commit, context: 'trueup/main', state: 'pending', description: '', url } as const;
+    const post = () => createStatuses(client, repo).post(wish);
+    expect(await reported(out, 'the status', 'statuses: write', post)).toBeNull();
+    expect(lines).toEqual([
+      expect.stringMatching(/^warning: the status failed: GitHub takes no more requests until /),
+    ]);
+  });
+
   test('is not done by a token that nobody gave', async () => {
     const stranger = createGitHub({ token: 'made-up', apiUrl: github.url });
-    await expect(pullOf(stranger, repo, commit, null)).rejects.toMatchObject({ status: 401 });
+    await expect(pullOf(stranger, repo, commit, null)).rejects.toMatchObject({
+      kind: 'unauthorized',
+      message: expect.stringMatching(/^GitHub answered 401 to GET \/repos\/.*: Bad credentials/),
+    });
   });
 });
