@@ -1,13 +1,13 @@
 // `mode: apply`: has the commit applied that was merged, by the plan that its pull request showed, and follows it to its end.
 // Where the server applies each commit by itself, it only follows.
-import { escaped } from '../reconciler/view/markdown.ts';
 import type { Capabilities } from '../schemas/api.ts';
 import { Failure } from '../schemas/errors.ts';
 import { approve } from './approve.ts';
 import { renderSummary } from './comment.ts';
 import { follow } from './follow.ts';
-import { type Ending, GOOD, type Job } from './job.ts';
+import { bad, type Ending, GOOD, type Job, showsLogs } from './job.ts';
 import { lifeSentence } from './life.ts';
+import { lifeTexts } from './life-text.ts';
 import { logIn } from './login.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { setPlanOutputs } from './outputs.ts';
@@ -69,19 +69,21 @@ async function carriedOut(run: Run): Promise<Outcome> {
   report.say({ kind: 'merged', commit });
   if (able.apply === 'auto') {
     job.out.line('The server applies commits as it reads them.');
-    return job.inputs.wait ? followed(run, false) : { life: { kind: 'merged', commit }, ending: GOOD };
+    return followed(run, commit, false);
   }
-  const refusal = await approve(run);
-  if (refusal) return refusal;
-  return job.inputs.wait ? followed(run, true) : { life: { kind: 'merged', commit }, ending: GOOD };
+  // Who cancels so early means it.
+  if (job.signal.aborted) return { life: { kind: 'withdrawn' }, ending: bad('cancelled') };
+  const approved = await approve(run);
+  return 'life' in approved ? approved : followed(run, approved.commit, true);
 }
 
-async function followed({ job, server, report }: Run, isApproved: boolean): Promise<Outcome> {
-  const { context, inputs, out, signal } = job;
+async function followed({ job, server, report }: Run, commit: string, isApproved: boolean): Promise<Outcome> {
+  const { inputs, out, signal } = job;
+  if (!inputs.wait) return { life: { kind: 'merged', commit }, ending: GOOD };
   const result = await follow({
     server,
     out,
-    commit: context.commit,
+    commit,
     isApproved,
     timeoutMs: inputs.timeoutMs,
     signal,
@@ -95,20 +97,24 @@ function deploying(services: readonly ServiceProgress[], service: string | undef
   return { kind: 'deploying', done, of: services.length, ...(service ? { service } : {}) };
 }
 
-async function conclude(
-  { out, inputs }: Job,
-  view: CommentView | null,
-  report: Report,
-  life: Life,
-): Promise<void> {
+async function conclude(job: Job, view: CommentView | null, report: Report, life: Life): Promise<void> {
+  const { out, inputs } = job;
   const sentence = lifeSentence(life, inputs.environment ?? '');
   if (life.kind === 'refused' || life.kind === 'failed')
     out.annotate('error', `${sentence} ${fixOf(life)}`.trim());
   else out.line(sentence);
-  out.summary(
-    view ? renderSummary({ ...view, life }) : `### trueup\n\n${escaped(sentence)} ${escaped(fixOf(life))}`,
-  );
+  if (life.kind === 'refused')
+    for (const { service, was, is } of life.difference)
+      out.line(`${service}\n  the plan said: ${was}\n  now it is:     ${is}`);
+  out.summary(view ? renderSummary({ ...view, life }) : bareSummary(job, life));
   await report.end(life);
+}
+
+/** Of a commit that has no pull request, and so no plan to show. */
+function bareSummary(job: Job, life: Life): string {
+  const environment = job.inputs.environment ?? '';
+  const texts = lifeTexts({ life, environment, showLogs: showsLogs(job) }, { differences: 50, log: 50 });
+  return ['### trueup', ...texts].join('\n\n');
 }
 
 function fixOf(life: Life): string {

@@ -1,6 +1,7 @@
 // Approves a commit at a server that waits for that: by the plan that was shown, or not at all.
 import type { ApplyAnswer } from '../schemas/api.ts';
-import type { Pull } from './github/pulls.ts';
+import { reported } from './github/client.ts';
+import { isAhead, type Pull } from './github/pulls.ts';
 import { bad, GOOD, type Job } from './job.ts';
 import type { Outcome } from './outcome.ts';
 import { setPlanOutputs } from './outputs.ts';
@@ -14,14 +15,18 @@ export interface Approval {
   readonly target: Pick<Target, 'pull' | 'plan'>;
 }
 
-/** null: the server goes ahead, or has gone already. */
-export async function approve(run: Approval): Promise<Outcome | null> {
+/** The commit with which the server goes ahead, or has gone already; else what has come of it. */
+export type Approved = { readonly commit: string } | Outcome;
+
+export async function approve(run: Approval): Promise<Approved> {
   const { job, target } = run;
-  const answer = await ask(run, target.plan?.id ?? NO_PLAN);
-  if (target.plan === null && answer.plan) setPlanOutputs(job, answer.plan);
+  const { commit } = job.context;
+  const answer = await ask(run, commit, target.plan?.id ?? NO_PLAN);
+  if (target.plan) return judged(run, answer, target.plan.id ?? NO_PLAN);
+  if (answer.plan) setPlanOutputs(job, answer.plan);
   // Whatever it changes is in force: it asked for nothing that has to be approved.
-  if (target.plan === null && answer.plan?.base === job.context.commit) return null;
-  return target.plan === null && answer.refusal === 'unknown-plan' ? withoutPlan(run) : judged(run, answer);
+  if (answer.plan?.base === commit) return { commit };
+  return answer.refusal === 'unknown-plan' ? withoutPlan(run) : judged(run, answer, NO_PLAN);
 }
 
 // Private
@@ -29,27 +34,47 @@ export async function approve(run: Approval): Promise<Outcome | null> {
 /** The server then reads the commit, if it must, and says what is in the way. */
 const NO_PLAN = 'none';
 
-function ask({ job, server }: Approval, plan: string): Promise<ApplyAnswer> {
-  const { inputs, context } = job;
+function ask({ job: { inputs }, server }: Approval, commit: string, plan: string): Promise<ApplyAnswer> {
   const tolerance = inputs.tolerance === null ? {} : { tolerance: inputs.tolerance };
-  return server.apply({ commit: context.commit, plan, ...tolerance });
+  return server.apply({ commit, plan, ...tolerance });
 }
 
-async function judged({ job, server }: Approval, answer: ApplyAnswer): Promise<Outcome | null> {
-  job.out.line(answer.detail);
-  if (answer.accepted || answer.refusal === 'not-gated') return null;
-  if (answer.refusal !== 'not-newest') return refused(refusalOf(answer));
-  const { commit } = await server.status();
-  return { life: { kind: 'superseded', by: commit ?? '' }, ending: GOOD };
+async function judged(run: Approval, answer: ApplyAnswer, plan: string): Promise<Approved> {
+  run.job.out.line(answer.detail);
+  const { accepted, commit, refusal } = answer;
+  if (accepted || refusal === 'not-gated') return { commit };
+  const isOvertaken = refusal === 'not-newest' || refusal === 'unknown-commit';
+  const newest = isOvertaken ? (await run.server.status()).commit : null;
+  if (newest === null || newest === commit) return refused(refusalOf(answer));
+  if (await holds(run.job, newest)) return overtaken(run, newest, plan);
+  return refusal === 'not-newest' ? superseded(newest) : refused(refusalOf(answer));
+}
+
+/** Whether a commit has all that this one has; the server may have gone past it without having read it. */
+async function holds({ context, out, github, repo }: Job, newest: string): Promise<boolean> {
+  const ask = () => isAhead(github, repo, newest, context.commit);
+  return (await reported(out, 'comparing with the newest commit', 'contents: read', ask)) === true;
+}
+
+/** What is newest is applied: it may concern other folders, and have no job of its own. */
+async function overtaken(run: Approval, newest: string, plan: string): Promise<Approved> {
+  const answer = await ask(run, newest, plan);
+  run.job.out.line(answer.detail);
+  return answer.accepted ? { commit: newest } : superseded(newest);
+}
+
+function superseded(by: string): Outcome {
+  return { life: { kind: 'superseded', by }, ending: GOOD };
 }
 
 /** Planned and applied in one go: only where the workflow wants that, and only what was pushed as it is. */
-async function withoutPlan(run: Approval): Promise<Outcome | null> {
+async function withoutPlan(run: Approval): Promise<Approved> {
   const { job, server, target } = run;
   if (target.pull || !job.inputs.allowDirect) return refused(noPlan(target.pull));
   const plan = await server.plan(null, true);
   setPlanOutputs(job, plan);
-  return judged(run, await ask(run, plan.id ?? NO_PLAN));
+  const id = plan.id ?? NO_PLAN;
+  return judged(run, await ask(run, job.context.commit, id), id);
 }
 
 type Refused = Extract<Life, { kind: 'refused' }>;

@@ -2,7 +2,7 @@
 // no links, and knows what is too much by the same limits as the daemon.
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { SourceFile } from '../reconciler/wanted.ts';
 import { Failure } from '../schemas/errors.ts';
 import type { Trees } from './github/trees.ts';
@@ -25,10 +25,26 @@ export function hasCheckout(workspace: string): boolean {
   return workspace !== '' && has('.') && !has('info/sparse-checkout');
 }
 
+/** The commit that is checked out; null when that cannot be told. */
+export function checkedOut(workspace: string): string | null {
+  const git = join(workspace, '.git');
+  const read = (...path: string[]) => readFileSync(join(...path), 'utf8').trim();
+  try {
+    // A worktree has a file there that names the folder.
+    const folder = lstatSync(git).isFile() ? resolve(workspace, read(git).replace(/^gitdir: /, '')) : git;
+    const head = read(folder, 'HEAD');
+    const [, ref] = /^ref: (refs\/[^\0]+)$/.exec(head) ?? [];
+    const commit = ref === undefined || ref.includes('..') ? head : read(folder, ref);
+    return /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(commit) ? commit : null;
+  } catch {
+    return null;
+  }
+}
+
 /** `path`: the watched folder. Throws `invalid` when there is none, or too much in it. */
 export function readCheckout(workspace: string, path: string): Files {
   if (!isFolder(workspace, path)) throw noFolder(path);
-  const paths = walk(workspace, path).filter((each) => isWanted(each, path));
+  const paths = fewEnough(walk(workspace, path).filter((each) => isWanted(each, path)));
   return gathered(
     paths.toSorted().map((each) => {
       const { size, isLink } = statOf(join(workspace, each));
@@ -50,14 +66,12 @@ export async function readCommit(
   const entries = await trees.below(commit, path);
   if (entries === null) throw noFolder(path);
   const textOf = new Map(known.map(({ text }) => [gitNameOf(text), text]));
-  const found: Found[] = [];
-  for (const { path: each, id, size, isLink } of entries) {
-    if (!isWanted(each, path)) continue;
+  const wanted = fewEnough(entries.filter((entry) => isWanted(entry.path, path)));
+  const found = wanted.map(async ({ path: each, id, size, isLink }): Promise<Found> => {
     const refusal = refusalOf(size, isLink);
-    const text = refusal ? '' : (textOf.get(id) ?? (await trees.text(id)));
-    found.push(refusal ? { path: each, refusal } : { path: each, text });
-  }
-  return gathered(found);
+    return refusal ? { path: each, refusal } : { path: each, text: textOf.get(id) ?? (await trees.text(id)) };
+  });
+  return gathered(await Promise.all(found));
 }
 
 // Private
@@ -72,11 +86,14 @@ function isWanted(path: string, root: string): boolean {
   );
 }
 
+function fewEnough<T>(found: readonly T[]): readonly T[] {
+  if (found.length <= FILES) return found;
+  throw new Failure('invalid', `${found.length} files to plan; at most ${FILES} are`, {
+    fix: 'Plan a smaller folder with the input `path`.',
+  });
+}
+
 function gathered(found: readonly Found[]): Files {
-  if (found.length > FILES)
-    throw new Failure('invalid', `${found.length} files to plan; at most ${FILES} are`, {
-      fix: 'Plan a smaller folder with the input `path`.',
-    });
   return {
     files: found.map((each) => ({ path: each.path, text: 'text' in each ? each.text : '' })),
     notes: found.flatMap((each) => ('text' in each ? [] : [`${each.path} is not read: ${each.refusal}`])),

@@ -34,6 +34,14 @@ export async function follow(options: FollowOptions): Promise<Followed> {
   const late = AbortSignal.timeout(options.timeoutMs);
   const events = [...(await server.history(HISTORY))];
   const feed = listen(server, events.at(-1)?.seq ?? 0, AbortSignal.any([signal, late]));
+  const hear = (heard: readonly EventView[]) => {
+    const last = events.at(-1)?.seq ?? 0;
+    const fresh = heard.filter(({ seq }) => seq > last);
+    events.push(...fresh);
+    for (const event of fresh) out.line(eventText(event));
+  };
+  /** The status may be known before the event that made it so has come. */
+  const catchUp = async () => hear(await server.history(HISTORY).catch(() => []));
   const endGroup = out.group(`Following the rollout of ${commit.slice(0, 8)}`);
   for (const event of sinceCommit(events, commit)) out.line(eventText(event));
   try {
@@ -47,13 +55,13 @@ export async function follow(options: FollowOptions): Promise<Followed> {
       const telling = JSON.stringify(services);
       if (services && telling !== told) options.moved(services, events.at(-1)?.service || undefined);
       told = telling;
-      if (services?.every(isSettled))
+      if (services?.every(isSettled)) {
+        await catchUp();
         return { kind: 'settled', services, seconds: secondsOf(events, commit) };
+      }
       if (signal.aborted) return { kind: 'cancelled' };
       if (late.aborted) return { kind: 'late', progress };
-      const fresh = await feed.next();
-      events.push(...fresh);
-      for (const event of fresh) out.line(eventText(event));
+      hear(await feed.next());
     }
   } finally {
     feed.close();

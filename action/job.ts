@@ -51,7 +51,7 @@ export function viewOf(
     project,
     path,
     ...(environment === null ? {} : { environment }),
-    plan,
+    plan: withoutApproval(plan),
     head,
     runUrl: context.runUrl,
     at: context.at,
@@ -60,6 +60,14 @@ export function viewOf(
     notes,
     showLogs: showsLogs({ inputs, context }),
   };
+}
+
+/** Where commits wait for approval, all do, and giving it is what this Action is for: nothing to warn of. */
+function withoutApproval(plan: Plan): Plan {
+  const changes = plan.changes.map(({ hold, ...change }) =>
+    hold === undefined || hold.reason === 'approval' ? change : { ...change, hold },
+  );
+  return { ...plan, changes };
 }
 
 /** What a replica has printed is not for everybody. */

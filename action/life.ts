@@ -32,7 +32,9 @@ export function lifeWords(life: Life, environment = ''): LifeWords {
     case 'superseded':
       return words('○', `commit ${shortOf(life.by)} took its place and is deployed instead.`);
     case 'cancelled':
-      return words('⚠', 'only the job that followed it was cancelled; the rollout goes on.');
+      return words('⚠', 'only the job that followed it was cancelled; the rollout goes on.', FOLLOW_AGAIN);
+    case 'withdrawn':
+      return words('⚠', 'the job was cancelled before it had anything deployed.', 'Run it again to deploy.');
   }
 }
 
@@ -44,6 +46,7 @@ export function lifeSentence(life: Life, environment = ''): string {
 
 // Private
 
+const FOLLOW_AGAIN = 'Run the job again to follow it; to take it back, push a commit that does.';
 const STILL_SERVING = 'Whatever served before still does.';
 
 function doneOf({ done, of }: { readonly done: number; readonly of: number }): string {

@@ -10,8 +10,8 @@ import { bad, type Ending } from './job.ts';
 import { createOutput, type Output } from './output.ts';
 import { planMode } from './plan-mode.ts';
 
-/** The runner kills what has not ended some seconds after it was cancelled. */
-const GRACE_MS = 5000;
+/** The runner ends what has not ended 7.5 s after it was cancelled. */
+const GRACE_MS = 7000;
 
 const out = createOutput(process.env, (text) => process.stdout.write(text));
 const cancelled = new AbortController();
@@ -20,8 +20,8 @@ process.once('SIGTERM', () => cancelled.abort());
 
 const ending = await Promise.race([run(process.env, out, cancelled.signal), givenUp(cancelled.signal)]);
 out.set('failure-reason', ending.failureReason);
-// Whatever may still hold a handle, the job is over.
-process.exit(ending.isGood ? 0 : 1);
+// Whatever may still hold a handle, the job is over once all is printed.
+process.stdout.write('', () => process.exit(ending.isGood ? 0 : 1));
 
 // Private
 

@@ -1,10 +1,12 @@
 // `mode: plan`: what merging this would change and cost, where a reviewer sees it. Changes nothing but comments and checks.
+import { render } from '../reconciler/cli/screen.ts';
+import { planBlocks } from '../reconciler/view/plan.ts';
 import { countsOf } from '../reconciler/view/plan-words.ts';
 import type { SourceFile } from '../reconciler/wanted.ts';
 import { asFailure, type Failure } from '../schemas/errors.ts';
 import type { Plan } from '../schemas/plan.ts';
 import { renderComment, renderSummary, verdictMark } from './comment.ts';
-import { type Files, hasCheckout, readCheckout, readCommit } from './files.ts';
+import { checkedOut, type Files, hasCheckout, readCheckout, readCommit } from './files.ts';
 import { postCheck } from './github/checks.ts';
 import { reported } from './github/client.ts';
 import { standingOf } from './github/pulls.ts';
@@ -27,6 +29,9 @@ export async function planMode(job: Job): Promise<Ending> {
   const reason = failureOf(plan, inputs.failOn, context.commit);
   setPlanOutputs(job, plan);
   out.line(`${verdictMark(view)} ${countsOf(plan)}`);
+  const endGroup = out.group('The whole plan');
+  out.line(render(planBlocks(view.plan), LOG).trimEnd());
+  endGroup();
   for (const note of view.notes) out.line(note);
   out.summary(renderSummary(view));
   await announce(job, view, reason === null);
@@ -35,15 +40,32 @@ export async function planMode(job: Job): Promise<Ending> {
 
 // Private
 
+const LOG = { width: 120, height: 0, colour: false, live: false };
+
 interface Planned {
   readonly plan: Plan;
   readonly notes: readonly string[];
 }
 
-async function readHead({ context, inputs, out }: Job, trees: Trees): Promise<Files> {
-  if (hasCheckout(context.workspace)) return readCheckout(context.workspace, inputs.path);
-  out.line('There is no checkout: the files are read by GitHub’s API.');
-  return readCommit(trees, context.commit, inputs.path);
+async function readHead(job: Job, trees: Trees): Promise<Files> {
+  const { context, inputs, out } = job;
+  const { workspace, commit } = context;
+  if (!hasCheckout(workspace)) {
+    out.line('There is no checkout: the files are read by GitHub’s API.');
+    return readCommit(trees, commit, inputs.path);
+  }
+  const read = readCheckout(workspace, inputs.path);
+  const other = checkedOut(workspace);
+  return other === null || other === commit
+    ? read
+    : { ...read, notes: [otherNote(other, job), ...read.notes] };
+}
+
+/** What would be merged is not what is shown, nor what an apply will find. */
+function otherNote(other: string, { context: { event, commit } }: Job): string {
+  const [is, was] = [other, commit].map((each) => each.slice(0, 8));
+  const what = event.kind === 'pull' ? `what merging gives (${was})` : was;
+  return `The checkout is of commit ${is}, not of ${what}: leave out \`ref\` and \`repository\` of \`actions/checkout\`.`;
 }
 
 async function planned(job: Job, trees: Trees, head: Files): Promise<Planned> {
@@ -100,11 +122,38 @@ async function offline(
 ): Promise<Planned> {
   const { event } = context;
   const base = event.kind === 'commit' ? event.before : event.base;
-  const before = base ? await readCommit(trees, base, inputs.path, files).catch(() => null) : null;
-  const missing = before ? [] : ['The files of the base could not be read: this is a plan against nothing.'];
+  const { before, notes } = await readBase(trees, base, inputs.path, files);
   const head = { files, commit: headSha(context) };
-  const plan = await planOffline(before && { files: before.files, commit: base }, head, inputs.path, env);
-  return { plan, notes: [why, ...UNKNOWN_OFFLINE, ...missing] };
+  const plan = await planOffline(before && { files: before, commit: base }, head, inputs.path, env);
+  return { plan, notes: [why, ...UNKNOWN_OFFLINE, ...notes] };
+}
+
+interface Base {
+  /** null: there is nothing to compare with. */
+  readonly before: readonly SourceFile[] | null;
+  readonly notes: readonly string[];
+}
+
+async function readBase(
+  trees: Trees,
+  base: string | null,
+  path: string,
+  known: readonly SourceFile[],
+): Promise<Base> {
+  if (base === null)
+    return { before: null, notes: ['There is no commit to compare with: all of it counts as new.'] };
+  try {
+    // The folder may be new with this very change.
+    if ((await trees.below(base, path)) === null) return { before: [], notes: [] };
+    const { files } = await readCommit(trees, base, path, known);
+    return { before: files, notes: [] };
+  } catch (error) {
+    const { message } = asFailure(error);
+    return {
+      before: null,
+      notes: [`What it would change is not known, all of it counts as new: ${message}.`],
+    };
+  }
 }
 
 function headSha({ event, commit }: Job['context']): string {

@@ -29,6 +29,8 @@ export function createReport(options: ReportOptions): Report {
   const { gapMs = 3000 } = options;
   const write = createWriter(options);
   let next: Life | null = null;
+  let words = 0;
+  let said = '';
   let writing: Promise<void> | null = null;
   let hurry = Promise.withResolvers<void>();
   const drain = async () => {
@@ -36,11 +38,15 @@ export function createReport(options: ReportOptions): Report {
       const life = next;
       next = null;
       await write(life);
-      await Promise.race([pause(gapMs), hurry.promise]);
+      words += 1;
+      await Promise.race([pause(gapAfter(words, gapMs)), hurry.promise]);
     }
     writing = null;
   };
   const say = (life: Life) => {
+    const saying = JSON.stringify(life);
+    if (saying === said) return;
+    said = saying;
     next = life;
     writing ??= drain();
   };
@@ -56,6 +62,11 @@ export function createReport(options: ReportOptions): Report {
 }
 
 // Private
+
+/** GitHub takes some hundred changes in an hour from all jobs together: the longer it goes on, the fewer words. */
+function gapAfter(words: number, gapMs: number): number {
+  return gapMs * Math.min(2 ** Math.floor(words / 10), 20);
+}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
@@ -78,6 +89,8 @@ function createWriter({ job, comment, isSpokesman }: ReportOptions): (life: Life
     const sentence = lifeSentence(life);
     if (comment) await writeComment(job, comment, life);
     if (!isSpokesman || environment === null) return;
+    // Nobody would ever say how it ended.
+    if (STATUS[life.kind] === 'pending' && !inputs.wait) return;
     const state = DEPLOYMENT[life.kind];
     deployment ??= state && open();
     const opened = state && (await deployment);
@@ -117,6 +130,7 @@ const DEPLOYMENT: { readonly [kind in Life['kind']]: DeploymentState | null } = 
   failed: 'failure',
   superseded: 'inactive',
   cancelled: null,
+  withdrawn: 'failure',
 };
 
 const STATUS: { readonly [kind in Life['kind']]: StatusWish['state'] } = {
@@ -130,4 +144,5 @@ const STATUS: { readonly [kind in Life['kind']]: StatusWish['state'] } = {
   // GitHub has no word for it, and nothing is wrong.
   superseded: 'success',
   cancelled: 'pending',
+  withdrawn: 'failure',
 };

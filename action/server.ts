@@ -137,7 +137,7 @@ async function attempt(
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
       headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
       // Elsewhere the token is nobody's business.
-      redirect: 'error',
+      redirect: 'manual',
       signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
     });
     return response.ok || response.status === also ? response : await refusalOf(response, url);
@@ -154,24 +154,39 @@ function causeOf(error: unknown): string {
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   if (!(inner instanceof Error)) return 'unknown error';
   const { code } = inner as NodeJS.ErrnoException;
-  if (code === 'ECONNREFUSED') return 'nothing listens there';
-  return inner.name === 'TimeoutError'
-    ? `no answer within ${TIMEOUT_MS / 1000} s`
-    : inner.message || 'unknown error';
+  if (inner.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  // Of an address that was tried in several ways there is no message, but a code.
+  return CAUSES[code ?? ''] ?? (inner.message || code || 'unknown error');
 }
+
+const CAUSES: { readonly [code: string]: string } = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was cut',
+  ENOTFOUND: 'there is no host of this name',
+  EAI_AGAIN: 'the name of the host cannot be looked up',
+  ETIMEDOUT: 'no connection came about',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection came about',
+};
 
 const KINDS: { readonly [status: number]: Failure['kind'] } = {
   401: 'unauthorized',
   403: 'unauthorized',
   404: 'not-found',
   429: 'transient',
-  502: 'transient',
-  503: 'transient',
-  504: 'transient',
 };
 
+function kindOf(status: number): Failure['kind'] {
+  return KINDS[status] ?? (status >= 500 ? 'transient' : 'invalid');
+}
+
 async function refusalOf(response: Response, url: string): Promise<Failure> {
-  const kind = KINDS[response.status] ?? 'invalid';
+  const kind = kindOf(response.status);
+  const elsewhere = response.status < 400 ? response.headers.get('location') : null;
+  if (elsewhere !== null)
+    return new Failure('invalid', `${url} sends us on to ${hostOf(elsewhere, url)}`, {
+      fix: 'Set the input `server` to the address of the server itself: no token is sent where it was not meant to go.',
+    });
   const { data } = apiErrorSchema.safeParse(await response.json().catch(() => undefined));
   if (data)
     return new Failure(kind, `the server says: ${data.detail}`, {
@@ -181,6 +196,11 @@ async function refusalOf(response: Response, url: string): Promise<Failure> {
   return new Failure(kind, `${url} answered ${response.status}, not as trueup does`, {
     fix: 'Check the input `server`.',
   });
+}
+
+/** Without what may follow it. */
+function hostOf(location: string, url: string): string {
+  return URL.parse(location, url)?.origin ?? 'somewhere else';
 }
 
 async function parsed<T>(response: Response, schema: z.ZodType<T>): Promise<T> {

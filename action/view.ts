@@ -57,7 +57,9 @@ export type Life =
   /** `by`: the commit that took its place. */
   | { readonly kind: 'superseded'; readonly by: string }
   /** The job was cancelled; the rollout goes on. */
-  | { readonly kind: 'cancelled' };
+  | { readonly kind: 'cancelled' }
+  /** The job was cancelled before it had approved anything. */
+  | { readonly kind: 'withdrawn' };
 
 /** One service of which an apply would do something else than its plan said. */
 export interface Difference {

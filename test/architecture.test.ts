@@ -58,7 +58,7 @@ const RULES: readonly (readonly [rule: string, from: RegExp, allowed: readonly R
     [
       /^schemas\//,
       /^action\//,
-      /^reconciler\/(view\/|source\/(content|parse)\.ts$|plan-between\.ts$|wanted\.ts$)/,
+      /^reconciler\/(view\/|cli\/screen\.ts$|source\/(content|parse)\.ts$|plan-between\.ts$|wanted\.ts$)/,
       /^backends\/catalog\//,
       /^node:|^zod$|^@octokit\/rest$|^esbuild$/,
     ],

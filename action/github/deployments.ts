@@ -1,5 +1,6 @@
 // GitHub's record of a deployment of a commit to an environment, and how it fares. Never merges anything by itself.
 import { type GitHub, isAmbiguous, type Repo } from './client.ts';
+import { described } from './statuses.ts';
 
 export type DeploymentState = 'queued' | 'in_progress' | 'success' | 'failure' | 'inactive';
 
@@ -37,7 +38,7 @@ export async function openDeployment(
         deployment_id: id,
         state,
         environment,
-        description: description.slice(0, LONGEST),
+        description: described(description),
         log_url: url,
       });
       last = state;
@@ -47,8 +48,6 @@ export async function openDeployment(
 
 // Private
 
-/** GitHub refuses longer ones. */
-const LONGEST = 140;
 const TASK = 'deploy:trueup';
 
 async function existing(

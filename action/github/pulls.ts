@@ -13,6 +13,16 @@ export async function standingOf(github: GitHub, repo: Repo, number: number) {
   return { head: data.head.sha, isOver: data.state === 'closed' || Boolean(data.merged_at) };
 }
 
+/** Whether a commit has all that another one has, and more. */
+export async function isAhead(github: GitHub, repo: Repo, commit: string, other: string): Promise<boolean> {
+  const { data } = await github.rest.repos.compareCommitsWithBasehead({
+    ...repo,
+    basehead: `${other}...${commit}`,
+    per_page: 1,
+  });
+  return data.status === 'ahead';
+}
+
 /** null: it was pushed without one. Merge, squash and rebase are all known to GitHub under the commit they made. */
 export async function pullOf(
   github: GitHub,

@@ -1,4 +1,5 @@
 // The commit's status for one environment. GitHub takes a thousand per commit and context, so only a change is posted.
+import { visible } from '../../reconciler/view/text.ts';
 import type { GitHub, Repo } from './client.ts';
 
 export interface StatusWish {
@@ -8,6 +9,12 @@ export interface StatusWish {
   readonly state: 'pending' | 'success' | 'failure';
   readonly description: string;
   readonly url: string;
+}
+
+/** As GitHub takes it: one line, not too long, with nothing hidden in it. */
+export function described(text: string): string {
+  const line = visible(text);
+  return line.length > LONGEST ? `${line.slice(0, LONGEST - 1).replace(/[\ud800-\udbff]$/, '')}…` : line;
 }
 
 export interface Statuses {
@@ -26,7 +33,7 @@ export function createStatuses(github: GitHub, repo: Repo): Statuses {
         sha: commit,
         context,
         state,
-        description: cut(description),
+        description: described(description),
         target_url: url,
       });
       last.set(key, state);
@@ -35,6 +42,9 @@ export function createStatuses(github: GitHub, repo: Repo): Statuses {
 }
 
 // Private
+
+/** GitHub refuses longer ones. */
+const LONGEST = 140;
 
 /** '' when there is none yet. Newest first. */
 async function stateOf(github: GitHub, repo: Repo, commit: string, context: string): Promise<string> {
@@ -48,11 +58,4 @@ async function stateOf(github: GitHub, repo: Repo, commit: string, context: stri
     if (found) return found.state;
   }
   return '';
-}
-
-/** GitHub refuses longer ones. */
-const LONGEST = 140;
-
-function cut(text: string): string {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
 }

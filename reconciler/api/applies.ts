@@ -80,9 +80,12 @@ function quotedOf(quote: Quote | null): Quoted | null {
 
 /** A merge may be a second old: the repository is read once more, and waited for. Null when the commit is the newest. */
 async function notNewest(deps: ApplyDeps, project: string, commit: string): Promise<ApplyAnswer | null> {
-  const state = await untilRead(deps, project, commit);
+  const isKnown = await wasRead(deps, project, commit);
+  // One that was read may come back by force, but hardly ever does.
+  const state = await untilRead(deps, project, commit, isKnown ? deps.patienceMs / 8 : deps.patienceMs);
   if (state?.commit === commit) return null;
-  if (state && (await wasRead(deps, project, commit))) return overtaken(commit, state.commit ?? '');
+  if (state && (isKnown || (await wasRead(deps, project, commit))))
+    return overtaken(commit, state.commit ?? '');
   const failure = state?.sourceFailure;
   const why = failure ? `: ${failure.message}` : `; the newest there is ${shortOf(state?.commit ?? 'none')}`;
   return refused(
@@ -95,9 +98,10 @@ async function notNewest(deps: ApplyDeps, project: string, commit: string): Prom
 
 /** Wakes the project, and gives its state as soon as the commit is the newest, or when patience is at its end. */
 async function untilRead(
-  { store, patienceMs }: ApplyDeps,
+  { store }: ApplyDeps,
   project: string,
   commit: string,
+  patienceMs: number,
 ): Promise<ProjectState | null> {
   const signal = AbortSignal.timeout(patienceMs);
   const changes = changesOf(store, signal);

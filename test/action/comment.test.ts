@@ -252,6 +252,7 @@ describe('how far it has come, in a sentence', () => {
     ['failed: no answer.', { kind: 'failed', service: '', reason: 'no answer.', log: [] }],
     ['superseded: commit bebebebe took its place and is deployed instead.', { kind: 'superseded', by: HEAD }],
     ['cancelled: only the job that followed it was cancelled; the rollout goes on.', { kind: 'cancelled' }],
+    ['withdrawn: the job was cancelled before it had anything deployed.', { kind: 'withdrawn' }],
   ];
 
   test.each(cases)('%s', (sentence, life) => {

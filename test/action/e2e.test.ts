@@ -33,8 +33,14 @@ describe('from a pull request to what runs', () => {
     pull = await world.open({ [WEB]: smallService('web', 'one', 'replicas: 2\n') });
     const { code, log, outputs, summary } = await world.plan(pull, inputs);
     expect([code, log]).toEqual([0, expect.stringContaining('Comment created')]);
+    expect(log).toMatch(
+      /^::group::The whole plan\n✓ 1 to create\n(.*\n)*\+ web create, 2 replicas\n(.*\n)*::endgroup::$/m,
+    );
     const comment = await onlyComment(pull);
-    expect(comment).toMatchObject({ author: BOT, body: expect.stringContaining('1 to create') });
+    expect(comment).toMatchObject({
+      author: BOT,
+      body: expect.stringContaining('✓ trueup in services: 1 to create'),
+    });
     expect(parseMarker(comment.body)).toMatchObject({ project: 'main', path: 'services', head: pull.head });
     expect(summary).toContain('1 to create');
     expect(outputs).toMatchObject({ changes: '1', creates: '1', 'cost-steady': '0.5', 'failure-reason': '' });
@@ -107,7 +113,7 @@ describe('what goes wrong is told where people look', () => {
   test('a revision that cannot run fails, with its last words, and harms nothing', async () => {
     const pull = await world.open({ [WEB]: dying('web', 'I cannot go on') });
     await world.plan(pull, inputs);
-    const commit = world.merge(pull);
+    const commit = world.merge(pull, 'rebase');
     const { code, log, outputs } = await world.apply(commit, inputs);
     expect([code, outputs['failure-reason'], log]).toEqual([
       1,
@@ -127,7 +133,7 @@ describe('what goes wrong is told where people look', () => {
     await world.plan(pull, inputs);
     const other = await world.open({ 'services/other.dstack.yml': smallService('other', 'hello') });
     await world.plan(other, inputs);
-    expect((await world.apply(world.merge(other), inputs)).code).toBe(0);
+    expect((await world.apply(world.merge(other, 'merge'), inputs)).code).toBe(0);
     const commit = world.merge(pull);
     const { code, outputs, log } = await world.apply(commit, inputs);
     expect([code, outputs['failure-reason'], log]).toEqual([
@@ -138,6 +144,7 @@ describe('what goes wrong is told where people look', () => {
     const { body } = await onlyComment(pull);
     expect(body).toMatch(/refused/);
     expect(body).toMatch(/other/);
+    expect(log).toMatch(/^other\n {2}the plan said: .*\n {2}now it is: /m);
     expect(world.github.deployments(commit)[0]?.states.at(-1)).toBe('failure');
     expect(await answer('web')).toBe('one');
     // Planned by hand, as it says.
@@ -167,7 +174,7 @@ describe('what goes wrong is told where people look', () => {
     const refused = await world.apply(commit, inputs);
     expect([refused.code, refused.outputs['failure-reason']]).toEqual([1, 'no-plan']);
     expect(refused.summary).toContain('without a pull request');
-    expect(await answer('web')).toBe('dear');
+    expect(await answer('web')).not.toBe('direct');
     const wanted = await world.apply(commit, { ...inputs, 'allow-direct': 'true' });
     expect([wanted.code, wanted.outputs]).toEqual([0, expect.objectContaining({ changes: '1' })]);
     expect(await answer('web')).toBe('direct');
@@ -177,6 +184,60 @@ describe('what goes wrong is told where people look', () => {
     const commit = world.commit({ 'README.md': 'hello' });
     const { code, log } = await world.apply(commit, inputs);
     expect([code, log]).toEqual([0, expect.stringContaining('deployed: all of it')]);
+  });
+});
+
+describe('a merge', () => {
+  test('that another push has followed is applied with that, if its plan shows all of it', async () => {
+    const pull = await world.open({ [WEB]: smallService('web', 'followed') });
+    await world.plan(pull, inputs);
+    const commit = world.merge(pull);
+    await world.read(commit);
+    const newest = world.commit({ 'README.md': 'more' });
+    await world.read(newest);
+    const { code, log } = await world.apply(commit, inputs);
+    expect([code, log]).toEqual([0, expect.stringContaining(`${newest.slice(0, 8)} is approved by`)]);
+    expect(await answer('web')).toBe('followed');
+    expect((await onlyComment(pull)).body).toMatch(/deployed.*all of it/);
+  });
+
+  test('gives way to a push that asks for more, whose own job has it', async () => {
+    const pull = await world.open({ [WEB]: smallService('web', 'overtaken') });
+    await world.plan(pull, inputs);
+    const commit = world.merge(pull);
+    await world.read(commit);
+    await world.read(world.commit({ 'services/third.dstack.yml': smallService('third', 'hi') }));
+    const { code, outputs } = await world.apply(commit, inputs);
+    expect([code, outputs['failure-reason']]).toEqual([0, '']);
+    expect((await onlyComment(pull)).body).toMatch(/superseded.*took its place/);
+    expect(await answer('web')).toBe('followed');
+  });
+
+  test('whose job is cancelled before it has approved anything is not deployed', async () => {
+    const pull = await world.open({ [WEB]: smallService('web', 'never') });
+    await world.plan(pull, inputs);
+    const commit = world.merge(pull);
+    const call = new RegExp(`commits/${commit}/pulls`);
+    world.github.fail({ call, status: 429, headers: { 'retry-after': '1' } });
+    const job = world.startApply(commit, inputs);
+    await eventually('it asks GitHub', () => world.github.calls.some((each) => call.test(each)));
+    job.child.kill('SIGINT');
+    const { code, outputs } = await job.result;
+    expect([code, outputs['failure-reason']]).toEqual([1, 'cancelled']);
+    expect((await onlyComment(pull)).body).toMatch(/withdrawn.*before it had anything deployed/);
+    expect(world.github.statuses(commit).at(-1)).toMatchObject({ state: 'failure' });
+    expect((await world.daemon().service('web'))?.waiting?.[0]?.reason).toBe('approval');
+  });
+
+  test('that nobody waits for leaves nothing pending', async () => {
+    const pull = await world.open({ [WEB]: smallService('web', 'unwatched') });
+    await world.plan(pull, inputs);
+    const commit = world.merge(pull);
+    const { code, log } = await world.apply(commit, { ...inputs, wait: 'false' });
+    expect([code, log]).toEqual([0, expect.not.stringContaining('::group::Following')]);
+    expect([world.github.statuses(commit), world.github.deployments(commit)]).toEqual([[], []]);
+    expect((await onlyComment(pull)).body).toContain('merged');
+    await eventually('it runs', async () => (await answer('web')) === 'unwatched');
   });
 });
 
@@ -215,8 +276,9 @@ describe('a job', () => {
     const pull = world.push(old, { [WEB]: smallService('web', 'new') });
     await world.plan(pull, inputs);
     const before = await onlyComment(pull);
-    const { code, log } = await world.plan(old, inputs);
+    const { code, log, summary } = await world.plan(old, inputs, { sha: pull.merge });
     expect([code, log]).toEqual([0, expect.stringContaining('not the newest commit')]);
+    expect(summary).toContain('The checkout is of commit');
     expect(await onlyComment(pull)).toEqual(before);
   });
 

@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasCheckout, readCheckout, readCommit } from '../../action/files.ts';
+import { checkedOut, hasCheckout, readCheckout, readCommit } from '../../action/files.ts';
 import { createGitHub } from '../../action/github/client.ts';
 import { createTrees, type Trees } from '../../action/github/trees.ts';
 import { mountedObjects } from '../../action/mounted.ts';
@@ -92,6 +92,19 @@ describe('files', () => {
     sparse.commit({ 'web.dstack.yml': 'of the root' });
     sparse.git('sparse-checkout', 'set', 'prod');
     expect(hasCheckout(sparse.dir)).toBe(false);
+  });
+
+  test('are of the commit that is checked out: on a branch, without one, in a worktree', () => {
+    const other = makeRepo(join(folder.dir, 'other'));
+    const first = other.commit({ 'web.dstack.yml': 'one' });
+    expect(checkedOut(other.dir)).toBe(first);
+    other.git('worktree', 'add', '--quiet', '--detach', join(folder.dir, 'tree'), first);
+    const second = other.commit({ 'web.dstack.yml': 'two' });
+    expect([checkedOut(other.dir), checkedOut(join(folder.dir, 'tree'))]).toEqual([second, first]);
+    other.git('checkout', '--quiet', '--detach', first);
+    expect(checkedOut(other.dir)).toBe(first);
+    writeFileSync(join(other.dir, '.git/HEAD'), 'ref: refs/../../../../etc/passwd\n');
+    expect([checkedOut(other.dir), checkedOut(folder.dir)]).toEqual([null, null]);
   });
 
   test('that are here already are not asked for', async () => {

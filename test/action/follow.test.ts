@@ -98,6 +98,15 @@ test('it ends when every service is done, and says how long that took', async ()
   expect(moves.at(-1)?.map(({ kind }) => kind)).toEqual(['done', 'done']);
 });
 
+test('it leaves out no event, though the status was known before the last of them came', async () => {
+  const { options, lines } = world(both('done', 'done'), []);
+  const first = await options.server.history(1);
+  const answers = [first, [...first, event(8, 'rollout-done', 'api')]];
+  const server = { ...options.server, history: async () => answers.shift() ?? [] };
+  expect(await follow({ ...forever, ...options, server })).toMatchObject({ seconds: 7 });
+  expect(lines.at(-1)).toContain('rollout-done');
+});
+
 test('it goes on where it was when the stream breaks', async () => {
   const { options, asked } = world(both('rolling', 'rolling'), [
     [event(5, 'rollout-done', 'web'), both('done', 'rolling')],

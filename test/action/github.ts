@@ -2,7 +2,7 @@
 //
 // By emulate: pull requests and their numbers, comments (authors, pages of 100, edits), check runs, webhooks with their HMAC,
 // everything else that is asked for.
-// By us: the objects of git (trees, blobs), read from the real repository, since emulate makes up its own; the commits of pull
+// By us: the objects of git (trees, blobs, what is ahead of what), read from the real repository, since emulate makes up its own; the commits of pull
 // requests, and which of them a commit came from; commit statuses; deployments and their states; annotations of check runs;
 // who a token speaks for (`viewer`), tokens that may only read and tokens that nobody gave; answers that go wrong, once or for
 // good; the log of calls.
@@ -113,6 +113,7 @@ export async function startGitHub(origin: TestRepo): Promise<TestGitHub> {
   const deployments = addDeployments(app);
   const checks = addChecks(app, behind);
   app.all('*', behind.forward);
+  let pushes = 0;
 
   return {
     url,
@@ -141,7 +142,7 @@ export async function startGitHub(origin: TestRepo): Promise<TestGitHub> {
     },
     async tellOfPush() {
       const file = { message: 'A push', content: btoa('hello'), branch: 'main' };
-      await behind.ask('PUT', `${REPO}/contents/told-${gate.calls.length}.txt`, file, TOKENS.owner);
+      await behind.ask('PUT', `${REPO}/contents/told-${++pushes}.txt`, file, TOKENS.owner);
     },
     async close() {
       server.closeAllConnections();
@@ -231,6 +232,13 @@ function addObjects(app: Hono, origin: TestRepo): void {
       .filter(Boolean);
     const tree = origin.git('rev-parse', `${sha}^{tree}`);
     return c.json({ sha: tree, tree: listed.map(treeItem), truncated: false });
+  });
+  app.get(`${REPO}/compare/:range`, (c) => {
+    const [base = '', head = ''] = c.req.param('range').split('...');
+    const counted = origin.git('rev-list', '--left-right', '--count', `${base}...${head}`);
+    const [behind, ahead] = counted.split('\t').map(Number);
+    const isApart = behind && ahead;
+    return c.json({ status: isApart ? 'diverged' : ahead ? 'ahead' : behind ? 'behind' : 'identical' });
   });
   app.get(`${REPO}/git/blobs/:sha`, (c) => {
     const bytes = execFileSync('git', ['cat-file', 'blob', c.req.param('sha')], { cwd: origin.dir });

@@ -94,10 +94,31 @@ describe('the server', () => {
     expect(asked).toHaveLength(4);
   });
 
-  test('never gets its token sent elsewhere', async () => {
+  test('never gets its token sent elsewhere, and the way to where it is instead is shown', async () => {
     answers = [{ status: 302, body: '' }];
-    await expect(server([]).status()).rejects.toMatchObject({ kind: 'transient' });
+    await expect(server().status()).rejects.toMatchObject({
+      kind: 'invalid',
+      message: `${url} sends us on to http://127.0.0.1:1`,
+      fix: expect.stringContaining('input `server`'),
+    });
     expect(asked).toHaveLength(1);
+  });
+
+  test('that has failed within is no fault of the workflow', async () => {
+    answers = [{ status: 500, body: { detail: 'the server failed', fix: 'See the log of `trueup serve`.' } }];
+    await expect(server([1]).status()).rejects.toMatchObject({
+      kind: 'transient',
+      message: 'the server says: the server failed',
+    });
+    expect(asked).toHaveLength(2);
+  });
+
+  test('that cannot be reached says why', async () => {
+    answers = [{ status: 0, body: null }];
+    await expect(server([]).status()).rejects.toThrow(/cannot reach the server .*: the connection was cut/);
+    http.close();
+    http.closeAllConnections();
+    await expect(server([]).status()).rejects.toThrow(/cannot reach the server .*: nothing listens there/);
   });
 
   test('that is none says so', async () => {
@@ -148,8 +169,9 @@ describe('a login', () => {
   test('says when GitHub gives no identity', async () => {
     answers = [{ status: 500, body: '' }];
     const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${url}/id`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'of the job' };
-    await expect(logIn({ inputs: inputs(), env, out, server: server() })).rejects.toThrow(
+    await expect(logIn({ inputs: inputs(), env, out, server: server(), pausesMs: [1, 1] })).rejects.toThrow(
       'no identity: it answered 500',
     );
+    expect(asked).toHaveLength(3);
   });
 });

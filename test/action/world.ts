@@ -30,12 +30,14 @@ export interface World {
   daemon(): Daemon;
   /** Ends the daemon alone, and starts it with another price of a replica. */
   restart(pricePerReplica: number): Promise<void>;
+  /** Has the webhook tell of a push, and waits until that commit was read. */
+  read(commit: string): Promise<void>;
   /** Commits to main and pushes. */
   commit(files: Files): string;
   open(files: Files): Promise<Pull>;
   push(pull: Pull, files: Files): Pull;
-  /** Merges as it stands, by one commit with its files, as a squash does; gives that commit. */
-  merge(pull: Pull): string;
+  /** Merges as it stands, by one of GitHub's three buttons; gives the commit that main is at then. */
+  merge(pull: Pull, how?: 'squash' | 'merge' | 'rebase'): string;
   /** A job of the pull request, with a checkout of what merging it would give. */
   plan(pull: Pull, inputs?: Inputs, more?: Partial<Step>): Promise<Result>;
   /** A job that somebody started on main. */
@@ -66,7 +68,11 @@ export async function startWorld(first: Files): Promise<World> {
   };
   const [begun, github] = await Promise.all([start(0.25), startGitHub(origin)]);
   let daemon = begun;
-  await github.hook(`${daemon.url}/webhooks/github?project=staging`, WEBHOOK_SECRET);
+  const hook = async () => {
+    for (const project of ['main', 'staging'])
+      await github.hook(`${daemon.url}/webhooks/github?project=${project}`, WEBHOOK_SECRET);
+  };
+  await hook();
   let checkouts = 0;
 
   const checkout = (commit: string): string => {
@@ -108,7 +114,11 @@ export async function startWorld(first: Files): Promise<World> {
       await daemon.end('SIGTERM');
       daemon = await start(price);
       if (new URL(daemon.url).port === port) return;
-      await github.hook(`${daemon.url}/webhooks/github?project=staging`, WEBHOOK_SECRET);
+      await hook();
+    },
+    async read(commit) {
+      await github.tellOfPush();
+      await daemon.until('it was read', (status) => status.commit === commit);
     },
     commit(files) {
       repo.git('checkout', '--quiet', 'main');
@@ -129,10 +139,12 @@ export async function startWorld(first: Files): Promise<World> {
       github.push(number, next);
       return pushMerge(number, next);
     },
-    merge({ number, head }) {
+    merge({ number, head, base }, how = 'squash') {
       repo.git('checkout', '--quiet', 'main');
-      repo.git('merge', '--quiet', '--squash', head);
-      const commit = repo.commit({}, `A change (#${number})`);
+      if (how === 'rebase') repo.git('cherry-pick', `${base}..${head}`);
+      else if (how === 'squash') repo.git('merge', '--quiet', '--squash', head);
+      else repo.git('merge', '--quiet', '--no-ff', '--message', `Merge #${number}`, head);
+      const commit = how === 'squash' ? repo.commit({}, `A change (#${number})`) : repo.head();
       repo.git('push', '--quiet', 'origin', 'main');
       github.merge(number, commit);
       return commit;
@@ -163,7 +175,7 @@ export async function startWorld(first: Files): Promise<World> {
 /** `main` waits for approval; `staging`, below a folder of its own, applies what it reads. */
 function settings(git: GitServer, issuer: Issuer, price: number) {
   const repo = `${git.url}/${NAME}.git`;
-  const common = { repo, local: true, poll: '10m' };
+  const common = { repo, local: true, poll: '10m', webhook_secret: 'env:HOOK_SECRET' };
   const rule = { issuer: issuer.url, audience: AUDIENCE, repository: `${OWNER}/${NAME}` };
   return {
     local: { price },
@@ -174,7 +186,7 @@ function settings(git: GitServer, issuer: Issuer, price: number) {
     ],
     projects: {
       main: { ...common, path: 'services', apply: 'gated' },
-      staging: { ...common, path: 'staging', apply: 'auto', webhook_secret: 'env:HOOK_SECRET' },
+      staging: { ...common, path: 'staging', apply: 'auto' },
     },
   };
 }
