@@ -103,10 +103,14 @@ function failOnOf(text: string): FailOn[] {
   return words.map((word) => oneOf('fail-on', word, FAIL_ON));
 }
 
-/** `5%` or `0.05`. */
+/** `5%` or `0.05`. A number from 1 on could be meant as either. */
 function fractionOf(text: string): number {
   const [, digits, percent] = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(text) ?? [];
-  const fraction = Number(digits) / (percent ? 100 : 1);
-  if (fraction <= 10) return fraction;
-  throw wrong('price-tolerance', text, 'Write a percentage, as `5%`, or a fraction, as `0.05`.');
+  const number = Number(digits);
+  if (percent ? number <= 1000 : number < 1) return percent ? number / 100 : number;
+  throw wrong(
+    'price-tolerance',
+    text,
+    'Write a percentage up to `1000%`, as `5%`, or a fraction below 1, as `0.05`.',
+  );
 }

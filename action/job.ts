@@ -51,7 +51,8 @@ export function viewOf(
     project,
     path,
     ...(environment === null ? {} : { environment }),
-    plan: withoutApproval(plan),
+    // Files have no name; to who reads the comment they are those of the pull request's head.
+    plan: { ...withoutApproval(plan), commit: plan.commit ?? head },
     head,
     runUrl: context.runUrl,
     at: context.at,

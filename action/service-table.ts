@@ -19,7 +19,7 @@ export function ranked(plan: Plan): readonly Change[] {
 
 export function rowOf(change: Change): TableRow {
   return [
-    `\`${MARKS[change.change].text}\`&nbsp;${escaped(change.service)}`,
+    `\`${MARKS[change.change].text}\`${JOINED}&nbsp;${escaped(change.service)}`,
     wayText(change),
     replicasText(change),
     placesReplicas(change) ? perGroup(change.groups, offerText) : '',
@@ -124,7 +124,7 @@ function perGroup(groups: readonly GroupPlan[], words: (group: GroupPlan) => str
 function priceText(price: Price, tell = (text: string) => text): string {
   if (isFree(price)) return '';
   const difference = differenceWords(price);
-  return `${tell(escaped(steadyWords(price)))}${difference && `<br><sub>${unbroken(difference)}</sub>`}`;
+  return `${tell(unbroken(steadyWords(price)))}${difference && `<br><sub>${unbroken(difference)}</sub>`}`;
 }
 
 function unchangedRow(plan: Plan, isNamed: boolean): TableRow[] {
@@ -140,6 +140,10 @@ function totalRow(plan: Plan, rows: readonly TableRow[]): TableRow[] {
   return [['**total**', '', '', '', priceText(plan.price, (text) => `**${text}**`)]];
 }
 
+/** On one line, however narrow its column: browsers break lines at spaces, dashes and signs. */
 function unbroken(text: string): string {
-  return escaped(text).replaceAll(' ', '&nbsp;');
+  return escaped(text).replaceAll(' ', '&nbsp;').replace(/[–−]/g, `$&${JOINED}`);
 }
+
+/** Word joiner: no width, and no line ends there. */
+const JOINED = '&#8288;';

@@ -51,9 +51,9 @@ export function planMarkdown(plan: Plan, bytes = Number.POSITIVE_INFINITY): stri
 /** Text as text: inert in Markdown, in HTML and for what GitHub makes of names, numbers and addresses. */
 export function escaped(text: string): string {
   return visible(text)
-    .replace(/[&<>`*_~|\\[\]$]|:(?=\/\/)/g, (character) => `&#${character.charCodeAt(0)};`)
-    .replace(/www\./gi, (found) => `${found.slice(0, -1)}&#46;`)
-    .replace(/(?<!&)[@#]/g, (character) => `${character}${BREAK}`);
+    .replace(/[@#]|\bgh-(?=\d)|:(?=[a-z+_-][\w+-]*:)/gi, `$&${BREAK}`)
+    .replace(/[&<>`*_~|\\[\]$\u200b]|:(?=\/\/)/g, (character) => `&#${character.charCodeAt(0)};`)
+    .replace(/www\./gi, (found) => `${found.slice(0, -1)}&#46;`);
 }
 
 /** The same for words of ours, in which backticks stand around what is code. */
@@ -129,8 +129,8 @@ export function aboutText(plan: Plan): string {
 const FIELDS_SHOWN = 20;
 const VALUE = 120;
 
-/** Zero width: keeps `@name` from being a mention, and `#1` from being a reference. */
-const BREAK = '&#8203;';
+/** Zero width: keeps `@name` from being a mention, `#1` and `GH-1` from being references, and `:x:` from being a picture. */
+const BREAK = '\u200b';
 
 function headTexts(plan: Plan): string[] {
   const source = sourceWords(plan.prices);

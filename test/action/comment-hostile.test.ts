@@ -27,6 +27,10 @@ const NASTY = [
     '@acme/team',
     '#1',
     'acme/web#2',
+    'GH-1',
+    'gh-22',
+    ':white_check_mark:',
+    ':+1:',
     '[a](javascript:1)',
     '![a](https://e.example/x)',
     '[^1]',
@@ -209,7 +213,7 @@ describe('texts of a repository', () => {
         const body = renderComment(shown);
         const page = html(body);
         expect([...page.matchAll(/href="([^"]*)"/g)].map(([, url]) => url)).toEqual([shown.runUrl]);
-        expect(textOf(page)).not.toMatch(/@[a-z\d]|#\d/i);
+        expect(textOf(page)).not.toMatch(/@[a-z\d]|#\d|\bgh-\d|:[a-z+_-][\w+-]*:/i);
         expect(body.split('<!--')).toHaveLength(2);
         expect(body.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
       }),

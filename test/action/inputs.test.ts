@@ -72,6 +72,7 @@ describe('inputs', () => {
     ['fail-on', 'drft', /`fail-on` cannot be `drft`/],
     ['price-tolerance', '-5%', /`price-tolerance`/],
     ['price-tolerance', '5000%', /`price-tolerance`/],
+    ['price-tolerance', '5', /`price-tolerance`/],
     ['wait', 'perhaps', /`wait`/],
     ['server', 'ftp://trueup.example.com', /`server`/],
   ])('say what is wrong with %s: %s', (name, value, message) => {
