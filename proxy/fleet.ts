@@ -199,8 +199,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     proxies: () => roster.members.map(statusOf),
     async stop(graceMs = 10_000) {
       stage = 'ending';
+      const proxies = livingRecords(folder);
       for (const member of roster.members) member.retire(graceMs);
-      await endAll(folder, graceMs + 1_000);
+      await endAll(proxies, graceMs + 1_000);
       detach();
     },
     detach,
@@ -210,8 +211,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 /** Ends the proxies of a data dir that no daemon leads; says each one first. */
 export async function stopProxies(dataDir: string, say: (line: string) => void): Promise<void> {
   const { folder } = await preparePlace(dataDir);
-  for (const { identity } of livingRecords(folder)) say(`ends the proxy, pid ${identity.pid}`);
-  await endAll(folder, 0);
+  const proxies = livingRecords(folder);
+  for (const { identity } of proxies) say(`ends the proxy, pid ${identity.pid}`);
+  await endAll(proxies, 0);
 }
 
 // Private
@@ -273,9 +275,12 @@ function boundTo(listen: string, url: string): string {
   return `${host.includes(':') ? `[${host}]` : host}:${new URL(url).port}`;
 }
 
-/** Waits `ms` for proxies that were told to retire, then asks with more and more force. */
-async function endAll(folder: string, ms: number): Promise<void> {
-  const identities = livingRecords(folder).map((record) => record.identity);
+/**
+ * Waits `ms` for proxies that were told to retire, then asks with more and more force. Their records are read before
+ * they are told: a proxy removes its own just before it ends.
+ */
+async function endAll(proxies: readonly ProxyRecord[], ms: number): Promise<void> {
+  const identities = proxies.map((record) => record.identity);
   const areGone = () => !identities.some(isRunning);
   if (await holdsWithin(ms, areGone)) return;
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {

@@ -11,6 +11,7 @@ import { preparePlace } from '../../proxy/place.ts';
 import { livingRecords } from '../../proxy/record.ts';
 import { spawnProxy } from '../../proxy/spawn.ts';
 import { saveTable } from '../../proxy/table-file.ts';
+import { pidsOf } from '../e2e/processes.ts';
 import {
   ask,
   eventually,
@@ -139,6 +140,12 @@ describe('a fleet', () => {
     await proxies.fleet.stop(200);
     expect(identities.filter(isRunning)).toEqual([]);
     await expect(ask(proxies.url, '/healthz')).rejects.toThrow();
+  });
+
+  test('ends the one too that is just being started', async () => {
+    const proxies = await lead({ count: 2 });
+    await proxies.fleet.stop(200);
+    expect(pidsOf(proxies.dataDir, 'proxy')).toEqual([]);
   });
 
   test('whose daemon is gone is ended by its data dir', async () => {

@@ -116,7 +116,7 @@ describe('a mistake is said with its place and its fix:', () => {
     ],
     ['replicas: {web: {start: 5s..1s}}', 'test.yml:2:25 `5s..1s` ends before it begins.'],
     ['traffic: {web: -1}', 'test.yml:2:16 `-1` is not a rate.'],
-    ['start: 2026-01-05', 'test.yml:2:8 a date is not an instant. Write it in quotes'],
+    ['start: 2026-01-05', 'test.yml:2:8 the date `2026-01-05` is not an instant. Write it in quotes'],
     ['expect: 3', 'test.yml:2:9 an expectation is a mapping.'],
     [
       'reconciler: {crashes: every-stp}',
