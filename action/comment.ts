@@ -19,7 +19,7 @@ import {
   verdictOf,
 } from '../reconciler/view/plan-words.ts';
 import { isFree, totalWords } from '../reconciler/view/price-words.ts';
-import type { Change } from '../schemas/plan.ts';
+import type { Change, PlanWarning } from '../schemas/plan.ts';
 import { hiddenJson, link } from './escape.ts';
 import { lifeTexts } from './life-text.ts';
 import { fitted, type Shown, short, shortPlan } from './limit.ts';
@@ -63,16 +63,23 @@ export function essenceOf(body: string): string {
 
 /** Why it is ✗: it would not, or did not, come to pass. ⚠: read what is warned of. */
 export function verdictMark({ plan, life }: CommentView): string {
-  const isOver =
-    plan.warnings.some(({ kind }) => kind === 'over-budget') ||
-    plan.changes.some(({ hold }) => hold?.reason === 'budget');
+  const isStopped = plan.warnings.some(stops) || plan.changes.some(({ hold }) => hold?.reason === 'budget');
   const isLost = life.kind === 'refused' || life.kind === 'failed';
-  if (isOver || isLost) return '✗';
+  if (isStopped || isLost) return '✗';
   const { text } = verdictOf(plan);
   return text === '✓' && plan.deletions.length > 0 ? '⚠' : text;
 }
 
 // Private
+
+/** Not just something to know: as things are, it cannot be carried out. */
+function stops({ kind }: PlanWarning): boolean {
+  return kind === 'over-budget' || kind === 'over-max-price' || kind === 'no-offer';
+}
+
+function warningItem(warning: PlanWarning): string {
+  return warningText(warning, stops(warning) ? '✗' : '⚠');
+}
 
 const markerSchema = z.strictObject({
   version: z.literal(1),
@@ -218,7 +225,7 @@ function priceTexts({ plan }: CommentView): string[] {
 function newsTexts({ plan, notes }: CommentView, { warnings, problems }: Shown<Part>): string[] {
   const source = isFree(plan.price) ? null : sourceWords(plan.prices);
   const items = [
-    ...listed([...plan.warnings.map(warningText), ...plan.failures.map(failureText)], warnings, 'warnings'),
+    ...listed([...plan.warnings.map(warningItem), ...plan.failures.map(failureText)], warnings, 'warnings'),
     ...listed(plan.problems.map(problemText), problems, 'problems'),
     ...[...notes, ...(source ? [`${source}.`] : [])].slice(0, NOTES_SHOWN).map(noteText),
   ];

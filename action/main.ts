@@ -29,6 +29,7 @@ async function run(env: NodeJS.ProcessEnv, out: Output, signal: AbortSignal): Pr
   try {
     const inputs = readInputs(env);
     const context = readContext(env, new Date());
+    if (inputs.server !== null && isInClear(inputs.server)) out.annotate('warning', IN_CLEAR);
     const { owner, repo } = context;
     const github = createGitHub({ token: inputs.githubToken, apiUrl: context.apiUrl });
     const comments = createCommentStore(github, { owner, repo });
@@ -40,6 +41,14 @@ async function run(env: NodeJS.ProcessEnv, out: Output, signal: AbortSignal): Pr
     if (failure.kind === 'bug' && failure.stack) out.line(failure.stack);
     return bad(failure.kind === 'bug' ? 'error' : failure.kind);
   }
+}
+
+const IN_CLEAR =
+  'the input `server` is no https address: tokens and plans are sent in clear. Put a proxy with a certificate in front of it.';
+
+function isInClear(server: string): boolean {
+  const { protocol, hostname } = new URL(server);
+  return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 /** Once it was cancelled, what still hangs is left. */

@@ -75,8 +75,7 @@ export function table(
   return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-export function warningText(warning: PlanWarning): string {
-  const mark = warningTone(warning) === 'bad' ? '✗' : '⚠';
+export function warningText(warning: PlanWarning, mark = markOf(warning)): string {
   const fix = warning.fix && `<br>${prose(warning.fix)}`;
   return `${mark} **${prose(warningWords(warning))}**${fix}`;
 }
@@ -178,6 +177,10 @@ function tailTexts(plan: Plan): string[] {
 function keptText({ id, expires }: Plan): string[] {
   if (id === undefined) return [];
   return [`kept as ${code(id)}${expires ? ` until ${escaped(expires.slice(0, 10))}` : ''}`];
+}
+
+function markOf(warning: PlanWarning): string {
+  return warningTone(warning) === 'bad' ? '✗' : '⚠';
 }
 
 function lower(text: string): string {

@@ -284,6 +284,7 @@ describe('the verdict', () => {
     ['⚠', view(plan([remove('web')]))],
     ['⚠', view({ ...one, warnings: [cannotSurge] })],
     ['✗', view({ ...one, warnings: [{ ...cannotSurge, kind: 'over-budget' }] })],
+    ['✗', view({ ...one, warnings: [{ ...cannotSurge, kind: 'no-offer' }] })],
     ['✗', view(plan([update('web', { hold })]))],
     ['✗', view({ ...one, problems: [problem] })],
     ['✗', view(one, { life: lost })],
