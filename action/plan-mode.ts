@@ -76,8 +76,11 @@ async function planned(job: Job, trees: Trees, head: Files): Promise<Planned> {
   const server = (token: string | null) => createServer({ url, project, token });
   try {
     const login = await logIn({ inputs, env, out, server: server(null) });
-    if (login.kind === 'none')
+    if (login.kind === 'none') {
+      // Of a fork it is as it should be; elsewhere somebody has forgotten something.
+      if (!isOfFork(job)) out.annotate('warning', `No server was asked: ${login.why}.`);
       return await offline(job, trees, head.files, `No server was asked: ${login.why}.`);
+    }
     return await planThere(job, trees, head.files, server(login.token));
   } catch (error) {
     const failure = asFailure(error);
@@ -85,6 +88,10 @@ async function planned(job: Job, trees: Trees, head: Files): Promise<Planned> {
     out.annotate('warning', textOf(failure));
     return offline(job, trees, head.files, `The server could not be asked: ${failure.message}.`);
   }
+}
+
+function isOfFork({ context: { event } }: Job): boolean {
+  return event.kind === 'pull' && event.isFork;
 }
 
 async function planThere(

@@ -252,8 +252,11 @@ describe('a job', () => {
     expect([code, summary]).toEqual([0, expect.stringContaining('1 to create')]);
     expect(summary).toContain('What runs now is not known');
     expect(log).toContain('jobs of forks never have one');
-    expect(await world.github.comments(pull.number)).toEqual([]);
+    expect(log).not.toContain('::warning');
     expect(await world.github.checks(pull.head)).toEqual([]);
+    const forgotten = await world.plan(pull, { ...inputs, comment: 'off' }, { env: {} });
+    expect(forgotten.log).toContain('::warning::No server was asked: this job has neither a token');
+    expect(await world.github.comments(pull.number)).toEqual([]);
     const queued = await world.plan(pull, { ...inputs, server: '' }, ofQueue(pull));
     expect([queued.code, queued.outputs]).toEqual([0, expect.objectContaining({ creates: '1' })]);
     expect(await world.github.checks(pull.merge)).toMatchObject([{ conclusion: 'success' }]);
