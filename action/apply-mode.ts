@@ -9,7 +9,7 @@ import { bad, type Ending, GOOD, type Job, showsLogs } from './job.ts';
 import { lifeSentence } from './life.ts';
 import { lifeTexts } from './life-text.ts';
 import { logIn } from './login.ts';
-import { type Outcome, outcomeOf } from './outcome.ts';
+import { lostOutcome, type Outcome, outcomeOf } from './outcome.ts';
 import { setPlanOutputs } from './outputs.ts';
 import type { ServiceProgress } from './progress.ts';
 import { createReport, type Report } from './report.ts';
@@ -27,7 +27,8 @@ export async function applyMode(job: Job): Promise<Ending> {
     comment: target.view && target.pull && { number: target.pull.number, view: target.view },
     isSpokesman: !able.github.statuses,
   });
-  const { life, ending } = await carriedOut({ job, server, able, report, target });
+  const run = { job, server, able, report, target };
+  const { life, ending } = await carriedOut(run).catch((error: unknown) => lostOutcome(job, error));
   await conclude(job, target.view, report, life);
   return ending;
 }

@@ -1,4 +1,5 @@
 // What has come of a rollout, in the terms of the comment and of the job's exit status.
+import { asFailure } from '../schemas/errors.ts';
 import type { Followed } from './follow.ts';
 import { bad, type Ending, GOOD, type Job, showsLogs } from './job.ts';
 import type { Server } from './server.ts';
@@ -27,6 +28,15 @@ export async function outcomeOf(job: Job, server: Pick<Server, 'why'>, result: F
   const reason = `${held.service}: ${held.detail}`;
   job.out.annotate('warning', `Not all of it is deployed yet. ${reason}`);
   return { life: { kind: 'waiting', reason }, ending: GOOD };
+}
+
+/** The job itself cannot go on: nobody else would ever say so. */
+export function lostOutcome({ out }: Pick<Job, 'out'>, error: unknown): Outcome {
+  const { kind, message, fix, stack = '' } = asFailure(error);
+  if (kind === 'bug') out.line(stack);
+  if (fix) out.line(fix);
+  const life: Life = { kind: 'failed', service: '', reason: message, log: [] };
+  return { life, ending: bad(kind === 'bug' ? 'error' : kind) };
 }
 
 // Private

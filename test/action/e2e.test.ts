@@ -8,7 +8,7 @@ import { eventually } from '../e2e/eventually.ts';
 import { smallService } from '../e2e/repo.ts';
 import { BOT, TOKENS } from './github.ts';
 import { pullPayload } from './runner.ts';
-import { type Pull, startWorld, type World } from './world.ts';
+import { PLANNER, type Pull, startWorld, type World } from './world.ts';
 
 vi.setConfig({ testTimeout: 100_000, hookTimeout: 100_000 });
 
@@ -229,13 +229,17 @@ describe('a merge', () => {
     expect((await world.daemon().service('web'))?.waiting?.[0]?.reason).toBe('approval');
   });
 
-  test('that nobody waits for leaves nothing pending', async () => {
+  test('ends where its job has no right to apply it, and that nobody waits for leaves nothing pending', async () => {
     const pull = await world.open({ [WEB]: smallService('web', 'unwatched') });
     await world.plan(pull, inputs);
     const commit = world.merge(pull);
+    const mayNot = await world.apply(commit, { ...inputs, token: PLANNER });
+    expect([mayNot.code, mayNot.outputs['failure-reason']]).toEqual([1, 'unauthorized']);
+    expect((await onlyComment(pull)).body).toMatch(/failed.*`?apply/);
+    expect(world.github.statuses(commit)).toMatchObject([{ state: 'pending' }, { state: 'failure' }]);
     const { code, log } = await world.apply(commit, { ...inputs, wait: 'false' });
     expect([code, log]).toEqual([0, expect.not.stringContaining('::group::Following')]);
-    expect([world.github.statuses(commit), world.github.deployments(commit)]).toEqual([[], []]);
+    expect(world.github.statuses(commit)).toHaveLength(2);
     expect((await onlyComment(pull)).body).toContain('merged');
     await eventually('it runs', async () => (await answer('web')) === 'unwatched');
   });

@@ -1,6 +1,7 @@
 // What a team has: a repository on a git server, GitHub with its pull requests, a trueup that watches the repository, and
 // jobs that run the committed bundle. Everything is real but GitHub and its issuer of identities.
 
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -49,6 +50,8 @@ export interface World {
 }
 
 const AUDIENCE = 'https://trueup.test';
+/** Of somebody who may plan, and nothing more. */
+export const PLANNER = 'trueup_planner_token';
 const WEBHOOK_SECRET = 'hook-secret';
 
 export async function startWorld(first: Files): Promise<World> {
@@ -179,6 +182,9 @@ function settings(git: GitServer, issuer: Issuer, price: number) {
   const rule = { issuer: issuer.url, audience: AUDIENCE, repository: `${OWNER}/${NAME}` };
   return {
     local: { price },
+    tokens: [
+      { name: 'planner', sha256: createHash('sha256').update(PLANNER).digest('hex'), scopes: ['plan'] },
+    ],
     allow_root: true,
     oidc: [
       { ...rule, event: 'pull_request', scopes: ['plan'] },
