@@ -107,7 +107,7 @@ const views: { readonly [name: string]: CommentView } = {
         {
           kind: 'over-budget',
           service: 'qwen',
-          message: 'all services together: 12.03 $/h wanted, 5.00 allowed, now 0.07',
+          message: 'all services together: $12.03/h wanted, $5.00/h allowed, $0.07/h now',
           fix: 'Make it cheaper, or raise `budget` in trueup.yml in a commit of its own',
         },
       ],
