@@ -85,14 +85,18 @@ export function toneOf(status: ServiceView['status']): Tone {
   }
 }
 
-/** `$0.07/h`, `$1,234.50/h`; more digits only where cents would say nothing. */
+/** `$1,234.50/h`; below ten cents `$0.067/h`, as people multiply it by replicas and hours. */
 export function money(usdPerHour: number): string {
-  const isTiny = usdPerHour > 0 && usdPerHour < 0.01;
-  return `$${isTiny ? usdPerHour.toFixed(4) : CENTS.format(usdPerHour)}/h`;
+  const isSmall = usdPerHour > 0 && usdPerHour < 0.1;
+  return `$${(isSmall ? PARTS_OF_CENTS : CENTS).format(usdPerHour)}/h`;
 }
 
 /** Made once: making one takes a hundred times as long as using it. */
 const CENTS = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const PARTS_OF_CENTS = new Intl.NumberFormat('en-US', {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 4,
+});
 
 export function shortCommit(commit: string): string {
   return commit.slice(0, 8);

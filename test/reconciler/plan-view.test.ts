@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { render } from '../../reconciler/cli/screen.ts';
 import { parseFile } from '../../reconciler/source/parse.ts';
+import { money } from '../../reconciler/view/cells.ts';
 import { type FieldWords, fieldWords, UNWRITTEN } from '../../reconciler/view/field-words.ts';
 import { escaped, planMarkdown } from '../../reconciler/view/markdown.ts';
 import { planBlocks } from '../../reconciler/view/plan.ts';
@@ -91,6 +92,16 @@ describe('a price', () => {
     const shown = priced({ now: 12.4, steady: 18.6, steadyMax: 24.8, peak: 31 });
     expect(shown).toContain('$12.40/h → $18.60–24.80/h +$6.20/h (+50 %) · peak $31.00/h');
     expect(shown).toContain('$9,052/month → $13,578–18,104/month');
+  });
+
+  test('of a small machine has parts of a cent, so that it can be multiplied', () => {
+    expect(priced({ steady: 0.0558, steadyMax: 0.1116, peak: 0 })).toContain('$0.0558–0.11/h');
+    expect([0.07, 0.067, 0.00004, 1234.5].map(money)).toEqual([
+      '$0.07/h',
+      '$0.067/h',
+      '$0.00/h',
+      '$1,234.50/h',
+    ]);
   });
 
   test('of a list is never shown as one of today', () => {
