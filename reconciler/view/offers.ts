@@ -1,7 +1,18 @@
 // Offers in words: what there is to choose from, what it costs, how old the prices are; or why there is nothing.
 import type { Market, Offer } from '../../schemas/offer.ts';
 import { type Exclusion, type GroupPlan, HOURS_PER_MONTH, type Plan } from '../../schemas/plan.ts';
-import { BLANK, type Block, type Cell, dim, line, plain, type Row, strong, type Table } from './cells.ts';
+import {
+  BLANK,
+  type Block,
+  type Cell,
+  dim,
+  type Line,
+  line,
+  plain,
+  type Row,
+  strong,
+  type Table,
+} from './cells.ts';
 import { sizeText } from './offer-words.ts';
 import { monthWords, steadyWords } from './price-words.ts';
 import { rangeOf } from './text.ts';
@@ -29,6 +40,7 @@ export function offersBlocks({ groups, most, prices, ages }: OffersView, width: 
   const shown = new Set(tables.flatMap(({ lines }) => lines.map(({ backend }) => backend)));
   return [
     ...tables.flatMap((table) => [...groupBlocks(table, width), BLANK]),
+    ...totalBlocks(tables),
     line(0, dim(pricesText(prices))),
     ...(shown.size > 0 && ages.size > 0 ? [line(0, dim(agesText([...shown], ages)))] : []),
   ];
@@ -57,12 +69,32 @@ function groupBlocks({ name, wish, replicas, market, lines }: GroupTable, width:
 }
 
 /** What all replicas come to, on the cheapest. */
-function sumBlocks({ min, max }: GroupPlan['replicas'], [cheapest]: readonly OfferLine[]): Block[] {
-  if (!cheapest || max === 1) return [];
-  const [steady, steadyMax] = [cheapest.price * min, cheapest.price * max];
+function sumBlocks(replicas: GroupPlan['replicas'], [cheapest]: readonly OfferLine[]): Block[] {
+  if (!cheapest || replicas.max === 1) return [];
+  return [sumLine(`${rangeOf(replicas)} replicas on the cheapest:`, [sumOf(replicas, cheapest)])];
+}
+
+/** Of several groups that all could run. */
+function totalBlocks(tables: readonly GroupTable[]): Block[] {
+  const sums = tables.flatMap(({ replicas, lines: [cheapest] }) =>
+    replicas && cheapest ? [sumOf(replicas, cheapest)] : [],
+  );
+  if (tables.length === 1 || sums.length < tables.length) return [];
+  return [sumLine(`all ${tables.length} groups on the cheapest:`, sums), BLANK];
+}
+
+/** USD per hour at the lowest count, and at the highest. */
+type Sum = readonly [low: number, high: number];
+
+function sumOf({ min, max }: GroupPlan['replicas'], { price }: OfferLine): Sum {
+  return [price * min, price * max];
+}
+
+function sumLine(what: string, sums: readonly Sum[]): Line {
+  const steady = sums.reduce((sum, [low]) => sum + low, 0);
+  const steadyMax = sums.reduce((sum, [, high]) => sum + high, 0);
   const price = { now: steady, steady, steadyMax, peak: steadyMax };
-  const count = plain(`${rangeOf({ min, max })} replicas on the cheapest:`);
-  return [line(0, count, strong(steadyWords(price)), dim(monthWords(price)))];
+  return line(0, plain(what), strong(steadyWords(price)), dim(monthWords(price)));
 }
 
 function moreBlocks(total: number, lines: readonly OfferLine[]): Block[] {

@@ -254,6 +254,8 @@ describe('the table', () => {
     const { out } = await runHere('-f', 'llm.dstack.yml');
     expect(out).toContain('\n2 replicas on the cheapest: $1.61/h $1,175/month\n');
     expect(out).not.toContain('\n1 replica');
+    expect(out).toContain('\nall 2 groups on the cheapest: $56.65/h $41,354/month\n');
+    expect((await runHere('-f', 'llm.dstack.yml', '--max-price', '9')).out).not.toContain('groups on');
     const { groups } = JSON.parse((await runHere('-f', 'llm.dstack.yml', '--json')).out);
     expect(groups[1]).toMatchObject({ replicas: { min: 2, max: 2 }, pricePerReplica: 0.8048 });
   });
