@@ -53,8 +53,23 @@ function other(words: string): Miss {
 /** One end of the range, as a file says it: `64GB..` must reach down to 64, `..64GB` up to it. */
 function beyond(name: string, value: number, range: Range | null, unit = ''): Miss {
   const { min, max } = range ?? { min: value, max: value };
-  if (value < min) return { words: `\`${name}: ${value}${unit}..\``, distance: (min - value) / min };
-  return { words: `\`${name}: ..${value}${unit}\``, distance: above(value, max ?? value) };
+  if (value < min) return { words: `\`${name}: ${downTo(value)}${unit}..\``, distance: (min - value) / min };
+  return { words: `\`${name}: ..${upTo(value)}${unit}\``, distance: above(value, max ?? value) };
+}
+
+/** The closest hundredth that is no more than the value, which is then still within. */
+function downTo(value: number): number {
+  const closest = hundredth(value);
+  return closest <= value ? closest : hundredth(closest - 0.01);
+}
+
+function upTo(value: number): number {
+  const closest = hundredth(value);
+  return closest >= value ? closest : hundredth(closest + 0.01);
+}
+
+function hundredth(value: number): number {
+  return Number(value.toFixed(2));
 }
 
 function above(value: number, most: number): number {
@@ -70,7 +85,7 @@ function incapable(name: string, least: string): Miss {
   };
 }
 
-/** Whole cents, rounded up so that the price is still within. */
+/** Whole cents. */
 function dollars(price: number): string {
-  return (Math.ceil(Number((price * 100).toFixed(6))) / 100).toFixed(2);
+  return upTo(price).toFixed(2);
 }

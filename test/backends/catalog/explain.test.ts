@@ -57,6 +57,18 @@ describe('one requirement alone', () => {
     ]);
   });
 
+  test('is told in numbers that a file can say, and still is enough of a change', () => {
+    const nearest = (changed: Query) =>
+      explain([gpuRow('A10G', 3, 22.35, { memoryGib: 241.6549 })], changed).map((each) => each.nearest);
+    const total = (range: { readonly min: number; readonly max: number | null }) =>
+      query({ gpu: { count: { min: 3, max: null }, totalMemoryGib: range } });
+    expect(3 * 22.35).toBeGreaterThan(67.05);
+    expect(nearest(total({ min: 80, max: null }))).toEqual(['`gpu.total_memory: 67.05GB..`']);
+    expect(nearest(total({ min: 0, max: 60 }))).toEqual(['`gpu.total_memory: ..67.06GB`']);
+    expect(nearest(query({ memoryGib: { min: 300, max: null } }))).toEqual(['`memory: 241.65GB..`']);
+    expect(nearest(query({ memoryGib: { min: 0, max: 0.28 } }))).toEqual(['`memory: ..241.66GB`']);
+  });
+
   test('is told with the cheapest that there is instead, where there is no more and no less', () => {
     const rows = [
       row({ backend: 'gcp', region: 'us-east1-b', instance: 'n1', price: 1, spot: true, arch: 'arm' }),
