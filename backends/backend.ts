@@ -2,6 +2,7 @@
 import type { Endpoint, Instance, ProcessStatus, Tags } from '../schemas/actual.ts';
 import type { Placement, ProcessSpec } from '../schemas/desired.ts';
 import type { Offer } from '../schemas/offer.ts';
+import type { Exclusion } from '../schemas/plan.ts';
 
 export interface Capabilities {
   readonly spot: boolean;
@@ -66,6 +67,8 @@ export interface Backend {
   refuses(process: ProcessSpec): { readonly message: string; readonly fix: string } | null;
   /** What would be sold now for `placement`, cheapest first; ties by region, instance. */
   offers(placement: Placement): Promise<readonly Offer[]>;
+  /** Of a placement that nothing here satisfies: which requirements must give way, nearest miss first. Absent: it cannot say. */
+  misses?(placement: Placement): Promise<readonly Exclusion[]>;
   /** The identical request again gives the same instance. Throws `no-capacity`, `quota`, `invalid` … */
   create(request: CreateRequest): Promise<Instance>;
   /** null: definitely not there. */

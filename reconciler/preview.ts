@@ -92,6 +92,6 @@ function budgetWarnings({ waiting }: Admission): PlanWarning[] {
     .filter(([, { reason }]) => reason === 'budget')
     .map(([service, { detail }]) => {
       const [message = detail, ...fix] = detail.split(/(?<=[a-z0-9])\. (?=[A-Z])/);
-      return { kind: 'over-budget', service, message, fix: `${fix.join('. ')}.` };
+      return { kind: 'over-budget', service, message, fix: fix.length > 0 ? `${fix.join('. ')}.` : '' };
     });
 }

@@ -22,14 +22,15 @@ const PATIENCE_MS = 5000;
 
 /** What backends say now. One that fails, or has not answered in `patienceMs`, is named and left out. */
 export async function askMarket(
-  backends: Iterable<Pick<Backend, 'name' | 'offers'>>,
+  backends: Iterable<Asked>,
   placement: Placement,
   patienceMs = PATIENCE_MS,
 ): Promise<Market> {
   const answers = await Promise.all([...backends].map((backend) => ask(backend, placement, patienceMs)));
   const offers = answers.flatMap((answer) => answer.offers ?? []).toSorted(compareOffers);
   const failures = answers.flatMap(({ failure }) => failure ?? []);
-  return { offers, total: offers.length, excluded: [], failures };
+  const excluded = answers.flatMap((answer) => answer.excluded ?? []);
+  return { offers, total: offers.length, excluded, failures };
 }
 
 /**
@@ -46,26 +47,30 @@ export function overlay(live: readonly Offer[], market: Market): Market {
 
 // Private
 
+type Asked = Pick<Backend, 'name' | 'offers' | 'misses'>;
+
 interface Answer {
   readonly offers?: readonly Offer[];
+  readonly excluded?: Market['excluded'];
   readonly failure?: Market['failures'][number];
 }
 
-async function ask(
-  backend: Pick<Backend, 'name' | 'offers'>,
-  placement: Placement,
-  patienceMs: number,
-): Promise<Answer> {
+async function ask(backend: Asked, placement: Placement, patienceMs: number): Promise<Answer> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const message = `it did not say within ${patienceMs / 1000} s what it sells`;
   const timer = setTimeout(() => reject(new Error(message)), patienceMs);
   try {
-    return { offers: await Promise.race([backend.offers(placement), late]) };
+    return await Promise.race([answerOf(backend, placement), late]);
   } catch (error) {
     return { failure: { backend: backend.name, message: asFailure(error).message } };
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function answerOf(backend: Asked, placement: Placement): Promise<Answer> {
+  const offers = await backend.offers(placement);
+  return { offers, excluded: offers.length === 0 ? ((await backend.misses?.(placement)) ?? []) : [] };
 }
 
 /** GPUs are part of it: `gcp` sells one machine type with several. */

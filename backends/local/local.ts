@@ -8,7 +8,7 @@ import { SYSTEM_FOLDERS } from '../host/command.ts';
 import { LOG_LIMITS, type LogLimits } from '../host/log-writer.ts';
 import { createGpuMeter } from './gpu-meter.ts';
 import { createLooker } from './look.ts';
-import { freeDiskGib, LOCAL, offerOf, readMachine, satisfies } from './machine.ts';
+import { excludedBy, freeDiskGib, LOCAL, type Machine, missesOf, offerOf, readMachine } from './machine.ts';
 import { refuses } from './refuses.ts';
 import { gone, openSlots } from './slots.ts';
 import { createTransport, type SlotTransport } from './transport.ts';
@@ -39,6 +39,11 @@ export async function openLocal(options: LocalOptions): Promise<Backend> {
   const transports = new Map<string, SlotTransport>();
   const watchers = new Set<() => void>();
 
+  const present = async (): Promise<Machine> => {
+    const resources = { ...thisMachine.resources, diskGib: await freeDiskGib(dir) };
+    return { ...thisMachine, resources };
+  };
+
   /** One for each slot, as it remembers what it has begun. */
   const transportOf = ({ id }: Pick<Instance, 'id'>): SlotTransport => {
     const context = { nodePath, logs, looker, gpus, ports: slots.ports };
@@ -52,9 +57,12 @@ export async function openLocal(options: LocalOptions): Promise<Backend> {
     capabilities: { spot: false, volumes: false, containers: false, processes: true, privileged: false },
     refuses,
     async offers(placement) {
-      const resources = { ...thisMachine.resources, diskGib: await freeDiskGib(dir) };
-      const present = { ...thisMachine, resources };
-      return satisfies(present, placement) ? [offerOf(present, slots.free(), price)] : [];
+      const machineNow = await present();
+      const isFit = missesOf(machineNow, placement, price).length === 0;
+      return isFit ? [offerOf(machineNow, slots.free(), price)] : [];
+    },
+    async misses(placement) {
+      return excludedBy(missesOf(await present(), placement, price));
     },
     create: async ({ tags }) => slots.take(tags),
     get: async (id) => slots.find(id),

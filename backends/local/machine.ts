@@ -6,6 +6,7 @@ import { arch, availableParallelism, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import type { Placement, Range, Requirement } from '../../schemas/desired.ts';
 import type { Gpu, Offer, Resources } from '../../schemas/offer.ts';
+import type { Exclusion } from '../../schemas/plan.ts';
 
 export const LOCAL = 'local';
 
@@ -45,17 +46,43 @@ export function offerOf({ resources }: Machine, slotsLeft: number, price: number
   };
 }
 
-export function satisfies(machine: Machine, placement: Placement): boolean {
-  return (
-    names(placement.backends) &&
-    names(placement.regions) &&
-    names(placement.instanceTypes) &&
-    placement.spotPolicy !== 'spot' &&
-    placement.availabilityZones === null &&
-    placement.reservation === null &&
-    placement.fleets === null &&
-    hasResources(machine, placement.requirement)
+/** What of a placement this machine does not meet, in the words of price lists, with what it would meet. */
+export interface Miss {
+  readonly requirement: string;
+  /** '' where nothing simple would do. */
+  readonly nearest: string;
+}
+
+/** None: it satisfies the placement. `price`: what a replica on it is reckoned at. */
+export function missesOf(machine: Machine, placement: Placement, price: number): readonly Miss[] {
+  const { maxPrice, backends, regions, instanceTypes, spotPolicy } = placement;
+  return [
+    ...miss('max_price', maxPrice === null || price <= maxPrice, `\`max_price\` ≥ ${dollars(price)}`),
+    ...miss('spot_policy', spotPolicy !== 'spot', 'auto'),
+    ...miss('backends', names(backends), LOCAL),
+    ...miss('regions', names(regions), LOCAL),
+    ...miss('instance_types', names(instanceTypes), LOCAL),
+    ...miss('availability_zones', placement.availabilityZones === null),
+    ...miss('reservation', placement.reservation === null),
+    ...miss('fleets', placement.fleets === null),
+    ...missedResources(machine, placement.requirement),
+  ];
+}
+
+/** There is one machine, so all that it misses must give way together. */
+export function excludedBy(misses: readonly Miss[]): readonly Exclusion[] {
+  if (misses.length === 0) return [];
+  const isAlone = misses.length === 1;
+  const texts = misses.map(({ requirement, nearest }) =>
+    isAlone || nearest === '' || nearest.startsWith('`') ? nearest : `\`${requirement}: ${nearest}\``,
   );
+  return [
+    {
+      requirement: misses.map(({ requirement }) => requirement).join(' + '),
+      rows: 1,
+      nearest: texts.filter((text) => text !== '').join(' and '),
+    },
+  ];
 }
 
 /** The model in the catalogs' spelling: `NVIDIA A100-SXM4-80GB` is an `A100`, `NVIDIA GeForce RTX 4090` an `RTX4090`. */
@@ -69,36 +96,54 @@ export function gpuModel(name: string): string {
 
 const GIB = 2 ** 30;
 
-function hasResources({ resources, computeCapability }: Machine, required: Requirement): boolean {
-  const { cpu, memoryGib, diskGib, gpu } = required;
-  if (
-    cpu !== null &&
-    !(reaches(resources.cpus, cpu.count) && (cpu.arch ?? resources.arch) === resources.arch)
-  )
-    return false;
-  if (!reaches(resources.memoryGib, memoryGib) || !reaches(resources.diskGib, diskGib)) return false;
-  return gpu === null || gpu.count.min === 0 || hasGpus(resources.gpus, computeCapability, gpu);
+type GpuRequirement = NonNullable<Requirement['gpu']>;
+
+function miss(requirement: string, isMet: boolean, nearest = ''): Miss[] {
+  return isMet ? [] : [{ requirement, nearest }];
 }
 
-function hasGpus(
-  all: readonly Gpu[],
-  capability: string | null,
-  gpu: NonNullable<Requirement['gpu']>,
-): boolean {
-  const wanted = gpu.names.map((name) => name.toLowerCase());
-  const fitting = all.filter(
-    ({ vendor, name, memoryGib }) =>
-      (gpu.vendor ?? vendor) === vendor &&
-      (wanted.length === 0 || wanted.includes(name.toLowerCase())) &&
-      reaches(memoryGib, gpu.memoryGib),
-  );
-  const total = fitting.reduce((sum, { memoryGib }) => sum + memoryGib, 0);
-  const capable = gpu.computeCapability === null || Number(capability) >= Number(gpu.computeCapability);
-  return reaches(fitting.length, gpu.count) && reaches(total, gpu.totalMemoryGib) && capable;
+function missedResources(machine: Machine, { cpu, memoryGib, diskGib, gpu }: Requirement): Miss[] {
+  const { cpus, arch: own, memoryGib: memory, diskGib: disk } = machine.resources;
+  return [
+    ...miss('cpu', reaches(cpus, cpu?.count ?? null), `\`cpu: ${cpus}..\``),
+    ...miss('cpu.arch', (cpu?.arch ?? own) === own, own),
+    ...miss('memory', reaches(memory, memoryGib), `\`memory: ${memory}GB..\``),
+    ...miss('disk', reaches(disk, diskGib), `\`disk: ${disk}GB..\``),
+    ...(gpu === null || gpu.count.min === 0 ? [] : missedGpus(machine, gpu)),
+  ];
+}
+
+/** The first that is missed: what is asked next is asked of the GPUs that are left. */
+function missedGpus(
+  { resources: { gpus }, computeCapability: own }: Machine,
+  { vendor, names: wanted, count, memoryGib, totalMemoryGib, computeCapability }: GpuRequirement,
+): Miss[] {
+  const [one] = gpus;
+  if (!one) return miss('gpu.count', false, '`gpu.count: 0..`');
+  const lower = wanted.map((name) => name.toLowerCase());
+  const ofVendor = gpus.filter((gpu) => (vendor ?? gpu.vendor) === gpu.vendor);
+  const named = ofVendor.filter(({ name }) => lower.length === 0 || lower.includes(name.toLowerCase()));
+  const fitting = named.filter((gpu) => reaches(gpu.memoryGib, memoryGib));
+  const total = fitting.reduce((sum, gpu) => sum + gpu.memoryGib, 0);
+  const isCapable = computeCapability === null || Number(own) >= Number(computeCapability);
+  const misses = [
+    miss('gpu.vendor', ofVendor.length > 0, one.vendor),
+    miss('gpu.name', named.length > 0, one.name),
+    miss('gpu.memory', fitting.length > 0, `\`gpu.memory: ${one.memoryGib}GB..\``),
+    miss('gpu.count', reaches(fitting.length, count), `\`gpu.count: ${fitting.length}..\``),
+    miss('gpu.total_memory', reaches(total, totalMemoryGib), `\`gpu.total_memory: ${total}GB..\``),
+    miss('gpu.compute_capability', isCapable, own === null ? '' : `\`gpu.compute_capability: ${own}\``),
+  ];
+  return misses.find((each) => each.length > 0) ?? [];
 }
 
 function names(wanted: readonly string[] | null): boolean {
   return wanted === null || wanted.some((name) => name.toLowerCase() === LOCAL);
+}
+
+/** Whole cents, rounded up so that the price is within. */
+function dollars(price: number): string {
+  return (Math.ceil(Number((price * 100).toFixed(6))) / 100).toFixed(2);
 }
 
 function reaches(present: number, wanted: Range | null): boolean {

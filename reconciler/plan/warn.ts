@@ -32,7 +32,10 @@ export function warningsOf(
     ...marketWarnings(prospect),
     ...quarantineWarnings(prospect, now),
   ]);
-  return [...deletionWarnings(prospects), ...found, ...others].toSorted(
+  // That nothing is for sale says already why nobody knows whether the budget allows it.
+  const unsold = new Set(found.filter(({ kind }) => UNSOLD.includes(kind)).map(({ service }) => service));
+  const told = others.filter(({ kind, service }) => kind !== 'over-budget' || !unsold.has(service));
+  return [...deletionWarnings(prospects), ...found, ...told].toSorted(
     (a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind),
   );
 }
@@ -41,6 +44,8 @@ export function warningsOf(
 
 /** Worst first, as the schema lists them. */
 const KINDS: readonly PlanWarning['kind'][] = planWarningSchema.shape.kind.options;
+
+const UNSOLD: readonly PlanWarning['kind'][] = ['no-offer', 'over-max-price'];
 
 function deletionWarnings(prospects: readonly Prospect[]): PlanWarning[] {
   const deleted = prospects.filter(({ change }) => change.change === 'delete');

@@ -88,6 +88,15 @@ describe('a plan warns', () => {
     expect(warnings([web('v1')], [], nothing())).toMatchObject([{ message: 'no offer matches' }]);
   });
 
+  test('once of what has no offer, and not of the budget that nobody can compare it with', () => {
+    const dear = (service: string): PlanWarning => ({ kind: 'over-budget', service, message: '', fix: '' });
+    const told = warnings([web('v1')], [], { ...nothing(), policyWarnings: [dear('web'), dear('api')] });
+    expect(told.map(({ kind, service: name }) => [kind, name])).toEqual([
+      ['over-budget', 'api'],
+      ['no-offer', 'web'],
+    ]);
+  });
+
   test('of offers that are all taken, and of a pool that has fewer than are needed', () => {
     const busy = selling({ ...SOLD, availability: 'busy' });
     expect(warnings([web('v1')], [], { marketOf: () => busy })).toMatchObject([
@@ -156,7 +165,7 @@ describe('a plan warns', () => {
   test('with the worst first, and with what others have to say', () => {
     const given: PlanWarning[] = [
       { kind: 'policy', service: '', message: 'it loosens its budget', fix: '' },
-      { kind: 'over-budget', service: 'web', message: 'too dear', fix: '' },
+      { kind: 'over-budget', service: 'api', message: 'too dear', fix: '' },
     ];
     const found = warnings(
       [web('v1')],

@@ -65,6 +65,14 @@ describe('backends that are asked', () => {
     expect(total).toBe(5);
   });
 
+  test('that have nothing say what they lack, where they can', async () => {
+    const excluded = [{ requirement: 'memory', rows: 1, nearest: '`memory: 24GB..`' }];
+    const local = { ...backend('local', async () => []), misses: async () => excluded };
+    expect(await askMarket([local, backend('aws', async () => [])], wanted)).toMatchObject({ excluded });
+    const busy = { ...local, offers: async () => [offer()] };
+    expect((await askMarket([busy], wanted)).excluded).toEqual([]);
+  });
+
   test('that fail or say nothing in time are named, and hold up nobody', async () => {
     const found = await askMarket(
       [

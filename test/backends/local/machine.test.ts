@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gpuModel, type Machine, satisfies } from '../../../backends/local/machine.ts';
+import { excludedBy, gpuModel, type Machine, missesOf } from '../../../backends/local/machine.ts';
 import type { Placement, Requirement } from '../../../schemas/desired.ts';
 import { placement, requirement } from '../builders.ts';
 
@@ -25,11 +25,12 @@ test.each<[string, Partial<Placement>, boolean]>([
   ['another region', { regions: ['eu-1'] }, false],
   ['on-demand or spot', { spotPolicy: 'auto' }, true],
   ['spot', { spotPolicy: 'spot' }, false],
-  ['a price', { maxPrice: 0.1 }, true],
+  ['a price', { maxPrice: 0.25 }, true],
+  ['a lower price', { maxPrice: 0.1 }, false],
   ['a fleet', { fleets: ['gpus'] }, false],
   ['a reservation', { reservation: 'r-1' }, false],
 ])('a placement that asks for %s', (_, over, expected) => {
-  expect(satisfies(machine, placement(over))).toBe(expected);
+  expect(missesOf(machine, placement(over), 0.25).length === 0).toBe(expected);
 });
 
 test.each<[string, Partial<Requirement>, boolean]>([
@@ -48,7 +49,34 @@ test.each<[string, Partial<Requirement>, boolean]>([
   ['a newer capability', { gpu: { ...anyGpu, computeCapability: '9.0' } }, false],
   ['another vendor', { gpu: { ...anyGpu, vendor: 'amd' } }, false],
 ])('resources with %s', (_, over, expected) => {
-  expect(satisfies(machine, placement({ requirement: requirement(over) }))).toBe(expected);
+  expect(missesOf(machine, placement({ requirement: requirement(over) }), 0).length === 0).toBe(expected);
+});
+
+test('what is missed is named with what would do', () => {
+  const gpus = (over: Partial<typeof anyGpu>) => requirement({ gpu: { ...anyGpu, ...over } });
+  const missed = (over: Partial<Placement>, other = machine) =>
+    missesOf(other, placement(over), 0.25).map(({ requirement: name, nearest }) => `${name} ${nearest}`);
+  expect(missed({ backends: ['aws'], maxPrice: 0.1 })).toEqual([
+    'max_price `max_price` ≥ 0.25',
+    'backends local',
+  ]);
+  expect(missed({ requirement: requirement({ memoryGib: { min: 500, max: null } }) })).toEqual([
+    'memory `memory: 64GB..`',
+  ]);
+  expect(missed({ requirement: requirement({ cpu: { arch: 'arm', count: count(16) } }) })).toEqual([
+    'cpu `cpu: 8..`',
+    'cpu.arch x86',
+  ]);
+  expect(missed({ requirement: gpus({ names: ['H100'] as never[] }) })).toEqual(['gpu.name A100']);
+  expect(missed({ requirement: gpus({ count: count(3) }) })).toEqual(['gpu.count `gpu.count: 2..`']);
+  expect(excludedBy(missesOf(machine, placement({ backends: ['aws'], maxPrice: 0.1 }), 0.25))).toEqual([
+    { requirement: 'max_price + backends', rows: 1, nearest: '`max_price` ≥ 0.25 and `backends: local`' },
+  ]);
+  expect(excludedBy([])).toEqual([]);
+  const none = { ...machine, resources: { ...machine.resources, gpus: [] }, computeCapability: null };
+  expect(missed({ requirement: gpus({ names: ['H100'] as never[] }) }, none)).toEqual([
+    'gpu.count `gpu.count: 0..`',
+  ]);
 });
 
 test.each([
