@@ -217,8 +217,8 @@ function titleText({ project, path }: CommentView): string {
 
 function priceTexts({ plan }: CommentView): string[] {
   if (isFree(plan.price)) return [];
-  const { price, peak } = totalWords(plan);
-  return [price, peak].filter(Boolean).map(escaped);
+  const { price, peak, without } = totalWords(plan);
+  return [price, peak, without].filter(Boolean).map(escaped);
 }
 
 /** What has to be known before deciding, worst first. */

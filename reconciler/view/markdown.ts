@@ -113,8 +113,8 @@ export function groupTexts(group: GroupPlan, isNamed: boolean): string[] {
   ];
 }
 
-export function priceText({ price, difference, peak }: PriceWords): string {
-  return [`**${price}**`, difference, peak].filter(Boolean).join(' · ');
+export function priceText({ price, difference, peak, without }: PriceWords): string {
+  return [`**${price}**`, difference, peak, escaped(without)].filter(Boolean).join(' · ');
 }
 
 /** Of what it is, and under which name it is kept. */
@@ -154,7 +154,7 @@ function changeText(change: Change, plan: Plan, hold: string | undefined): strin
     ...(schedule ? [prose(schedule)] : []),
     ...fieldTexts(fields),
     ...(placesReplicas(change) ? groups.flatMap((group) => groupTexts(group, groups.length > 1)) : []),
-    ...(hasOwnPrice(plan, change) ? [priceText(changePriceWords(change))] : []),
+    ...(hasOwnPrice(plan, change) ? [priceText(changePriceWords(change, plan.warnings))] : []),
   ].join('\n\n');
 }
 

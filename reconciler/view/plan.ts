@@ -77,7 +77,7 @@ function headBlocks(plan: Plan): Block[] {
   ];
 }
 
-function priceLine({ price, difference, peak }: PriceWords): Line {
+function priceLine({ price, difference, peak, without }: PriceWords): Line {
   return line(
     2,
     plain(price),
@@ -85,6 +85,7 @@ function priceLine({ price, difference, peak }: PriceWords): Line {
       ? [{ text: difference, tone: difference.startsWith('+') ? 'warn' : 'good' } as const]
       : []),
     ...(peak ? [dim(`· ${peak}`)] : []),
+    ...(without ? [{ text: `· ${without}`, tone: 'warn' } as const] : []),
   );
 }
 
@@ -112,7 +113,7 @@ function changeBlocks(change: Change, plan: Plan, hold: string | undefined): Blo
     ...(schedule ? [hanging(line(2, plain(visible(schedule))), 0)] : []),
     ...fieldBlocks(fields),
     ...(placesReplicas(change) ? groups.flatMap((group) => groupBlocks(group, groups.length > 1)) : []),
-    ...(hasOwnPrice(plan, change) ? [priceLine(changePriceWords(change))] : []),
+    ...(hasOwnPrice(plan, change) ? [priceLine(changePriceWords(change, plan.warnings))] : []),
   ];
 }
 

@@ -14,15 +14,32 @@ export interface PriceWords {
   readonly peak: string;
   /** `$9,052/month → $13,578–18,104/month` */
   readonly month: string;
+  /** What the sums leave out, because nothing is for sale that it could run on. */
+  readonly without: string;
 }
 
 /** Of a whole plan. Against nothing there is nothing to compare with. */
-export function totalWords({ price, base, changes }: Plan): PriceWords {
+export function totalWords(plan: Plan): PriceWords {
+  const { price, base, changes, warnings } = plan;
   const isFirst = base === null && changes.every(({ change }) => change === 'create');
-  return isFirst ? { ...wordsOf(price), ...steadyOnly(price) } : wordsOf(price);
+  const words = isFirst ? { ...wordsOf(price), ...steadyOnly(price) } : wordsOf(price);
+  const unsold = changes
+    .filter((change) => isUnsold(change, warnings))
+    .map(({ service }) => visible(service));
+  if (unsold.length === 0) return words;
+  const more = unsold.length - NAMES_SHOWN;
+  const names = [...unsold.slice(0, NAMES_SHOWN), ...(more > 0 ? [`${more} more`] : [])];
+  return { ...words, difference: '', without: `without ${names.join(', ')}: no offer` };
 }
 
-export function changePriceWords({ change, price }: Change): PriceWords {
+/** `warnings`: of its plan; without them whatever is priced is taken for the whole. */
+export function changePriceWords(change: Change, warnings: Plan['warnings'] = []): PriceWords {
+  const { now } = change.price;
+  if (!isUnsold(change, warnings)) return ownWords(change);
+  return { price: `${money(now)} → unknown`, difference: '', peak: '', month: '', without: '' };
+}
+
+function ownWords({ change, price }: Change): PriceWords {
   if (change === 'create') return { ...wordsOf(price), ...steadyOnly(price) };
   if (change === 'delete') return { ...wordsOf(price), price: `saves ${money(price.now)}`, difference: '' };
   return wordsOf(price);
@@ -46,10 +63,11 @@ export function totalRows(plan: Plan): readonly (readonly string[])[] {
   if (priced.length < 2) return [];
   const unchanged = unchangedOf(plan).filter(({ price }) => !isFree(price));
   const rest = unchanged.length > 0 ? [totalRow('unchanged', added(unchanged))] : [];
+  const isKnown = (change: Change) => !isUnsold(change, plan.warnings);
   return [
-    ...priced.map(({ service, price }) => totalRow(service, price)),
+    ...priced.map((change) => totalRow(change.service, change.price, isKnown(change) ? {} : UNKNOWN)),
     ...rest,
-    totalRow('total', plan.price),
+    totalRow('total', plan.price, plan.changes.every(isKnown) ? {} : { difference: '' }),
   ];
 }
 
@@ -96,8 +114,22 @@ function wordsOf(price: Price): PriceWords {
     difference: differenceWords(price),
     peak: peakWords(price),
     month: monthWords(price),
+    without: '',
   };
 }
+
+/** Whether it needs more replicas than can be bought, so that nobody knows what it will cost. */
+function isUnsold({ service, groups }: Change, warnings: Plan['warnings']): boolean {
+  const isWarned = warnings.some((each) => each.service === service && UNSOLD.includes(each.kind));
+  return isWarned && groups.some(({ pricePerReplica }) => pricePerReplica === null);
+}
+
+const UNSOLD: readonly Plan['warnings'][number]['kind'][] = ['no-offer', 'over-max-price', 'capacity'];
+
+const UNKNOWN = { steady: 'unknown', difference: '' };
+
+/** More are only counted. */
+const NAMES_SHOWN = 3;
 
 function steadyOnly(price: Price): Partial<PriceWords> {
   return { price: steadyWords(price), difference: '', month: monthWords({ ...price, now: price.steady }) };
@@ -130,12 +162,10 @@ function perMonth(usdPerHour: number): string {
   return `$${(usd > 0 && usd < 100 ? CENTS : WHOLE).format(usd)}/month`;
 }
 
-function totalRow(name: string, price: Price): readonly string[] {
-  return [
-    visible(name),
-    money(price.now),
-    steadyWords(price),
-    money(price.peak),
-    differenceWords(price) || '—',
-  ];
+function totalRow(
+  name: string,
+  price: Price,
+  { steady = steadyWords(price), difference = differenceWords(price) } = {},
+): readonly string[] {
+  return [visible(name), money(price.now), steady, money(price.peak), difference || '—'];
 }

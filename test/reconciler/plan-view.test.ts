@@ -94,6 +94,38 @@ describe('a price', () => {
     expect(shown).toContain('$9,052/month → $13,578–18,104/month');
   });
 
+  test('that nobody knows is not shown as a saving', () => {
+    const group = {
+      name: '0',
+      replicas: { min: 2, max: 2 },
+      offers: [],
+      totalOffers: 0,
+      pricePerReplica: null,
+      price: 0,
+      excluded: [],
+    };
+    const price = { now: 0.5, steady: 0, steadyMax: 0, peak: 0.5 };
+    const unsold = change({ how: ['placement'], groups: [group], price });
+    const kept = change({ service: 'api', change: 'keep', reason: 'unchanged', how: [], fields: [] });
+    const warnings = [{ kind: 'no-offer', service: 'web', message: 'no offer matches', fix: '' } as const];
+    const shown = plan({ changes: [kept, unsold], price: { ...price, now: 0.75, steady: 0.25 }, warnings });
+    for (const said of [text(shown), planMarkdown(shown)]) {
+      expect(said).toContain('without web: no offer');
+      expect(said).toContain('$0.50/h → unknown');
+      expect(said).not.toMatch(/%/);
+    }
+    const grown = change({ service: 'app', price: { now: 1, steady: 2, steadyMax: 2, peak: 3 } });
+    const two = plan({
+      changes: [grown, unsold],
+      price: { now: 1.5, steady: 2, steadyMax: 2, peak: 3.5 },
+      warnings,
+    });
+    for (const said of [text(two), planMarkdown(two)]) {
+      expect(said).toMatch(/web\W+(&#36;|\$)0.50\/h[ |]+unknown[ |]+(&#36;|\$)0.50\/h[ |]+—/);
+      expect(said).toMatch(/total\W+\$1.50\/h\W+\$2.00\/h\W+\$3.50\/h\W+—/);
+    }
+  });
+
   test('of a small machine has parts of a cent, so that it can be multiplied', () => {
     expect(priced({ steady: 0.0558, steadyMax: 0.1116, peak: 0 })).toContain('$0.0558–0.11/h');
     expect([0.07, 0.067, 0.00004, 1234.5].map(money)).toEqual([
