@@ -158,6 +158,10 @@ function addOffers(command: AddCommand): void {
 }
 
 const OFFERS_HELP = `
+What no flag says is as in a file that does not say it: cpu 2.., memory 8GB..,
+disk 100GB.., with GPUs or without, on-demand. A bare value is exact (16GB), a
+range is open at the end that is left out (16GB..).
+
 Prices are those of --catalog or TRUEUP_CATALOG_DIR; else of the published price
 lists as last read, which are asked only with --online or where
 TRUEUP_CATALOG_URL says where they are; else those that trueup brings along.

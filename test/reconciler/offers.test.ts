@@ -312,7 +312,12 @@ describe('where prices come from', () => {
   test('help says it all', async () => {
     const { code, out } = await run(['--help']);
     expect(code).toBe(0);
-    for (const word of ['$ trueup offers -f web.dstack.yml', '--online', 'TRUEUP_CATALOG_URL']) {
+    for (const word of [
+      '$ trueup offers -f web.dstack.yml',
+      '--online',
+      'TRUEUP_CATALOG_URL',
+      'memory 8GB..',
+    ]) {
       expect(out).toContain(word);
     }
   });
