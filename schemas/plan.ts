@@ -61,7 +61,7 @@ export type Price = z.infer<typeof priceSchema>;
 
 /** One requirement that alone keeps offers out: without it, `rows` more would match. */
 export const exclusionSchema = z.object({
-  /** `gpu.name`, `gpu.memory`, `gpu.count`, `gpu.total_memory`, `gpu.compute_capability`, `gpu.vendor`, `cpu`, `cpu.arch`, `memory`, `disk`, `spot_policy`, `max_price`, `regions`, `availability_zones`, `instance_types`, `backends`, `availability`, `reservation`, `privileged`, `volumes`. Several that must give way together have ` + ` between. */
+  /** `gpu.name`, `gpu.memory`, `gpu.count`, `gpu.total_memory`, `gpu.compute_capability`, `gpu.vendor`, `cpu`, `cpu.arch`, `memory`, `disk`, `spot_policy`, `max_price`, `regions`, `availability_zones`, `instance_types`, `backends`, `availability`, `reservation`, `privileged`, `volumes`, `fleets`. Several that must give way together have ` + ` between. */
   requirement: z.string(),
   rows: z.int(),
   /** In words: what would do ("`max_price` ≥ 2.10", "us-east-1"); '' when nothing simple would. */
