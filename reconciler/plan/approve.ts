@@ -1,7 +1,7 @@
 // Whether an apply does what its plan said: the plan as it was shown against the plan as it would be now.
 import type { ApplyAnswer, Refusal } from '../../schemas/api.ts';
 import { canonical } from '../../schemas/json.ts';
-import type { Change, FieldChange, Plan } from '../../schemas/plan.ts';
+import type { Change, FieldChange, Plan, PlanWarning } from '../../schemas/plan.ts';
 
 /** How much dearer than its plan an apply may have become, unless it says otherwise. */
 export const DEFAULT_TOLERANCE = 0.05;
@@ -78,10 +78,19 @@ function stale(quoted: Plan, present: Plan): Judgement | null {
 
 function overBudget({ warnings, changes }: Plan): Judgement | null {
   const warning = warnings.find(({ kind }) => kind === 'over-budget');
-  if (warning) return refused('over-budget', warning.message, warning.fix);
+  if (warning) return refused('over-budget', saidOf(warning), warning.fix);
   const held = changes.find(({ hold }) => hold?.reason === 'budget');
   if (!held?.hold) return null;
+  // Without an offer there is no price to compare with the budget, and a higher one would not help.
+  const unsold = warnings.find(
+    ({ kind, service }) => service === held.service && (kind === 'no-offer' || kind === 'over-max-price'),
+  );
+  if (unsold) return refused('over-budget', `${saidOf(unsold)}, so its price is unknown`, unsold.fix);
   return refused('over-budget', `${held.service}: ${held.hold.detail}`, 'Raise the budget, or ask for less.');
+}
+
+function saidOf({ service, message }: PlanWarning): string {
+  return service === '' ? message : `${service}: ${message}`;
 }
 
 function dearer(quoted: Plan, present: Plan, tolerance: number): Judgement | null {

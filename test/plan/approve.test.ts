@@ -1,7 +1,7 @@
 // When an apply is let through: it must do what its plan said, cost about what it said, and be allowed at all.
 import { describe, expect, it } from 'vitest';
 import { type ApplyCase, judgeApply } from '../../reconciler/plan/approve.ts';
-import type { Change, Plan } from '../../schemas/plan.ts';
+import type { Change, Plan, PlanWarning } from '../../schemas/plan.ts';
 
 const NOW = 1_800_000_000_000;
 const FREE = { now: 0, steady: 0, steadyMax: 0, peak: 0 };
@@ -82,6 +82,23 @@ describe('an apply', () => {
     ['as a hold', { changes: [change('web', { hold: { reason: 'budget', detail: 'over', until: null } })] }],
   ])('over the budget is refused, be it said %s', (_, present) => {
     expect(judge(present)).toMatchObject({ refusal: 'over-budget', detail: expect.stringContaining('over') });
+  });
+
+  it('over the budget says of which service, and what is to be done where it has no offer', () => {
+    const dear = { kind: 'over-budget', service: 'web', message: '$2.00/h wanted', fix: 'Make it cheaper.' };
+    expect(judge({ warnings: [dear as PlanWarning] })).toMatchObject({ detail: 'web: $2.00/h wanted' });
+    const unsold = {
+      kind: 'no-offer',
+      service: 'web',
+      message: 'no offer matches',
+      fix: 'Relax `gpu.name`.',
+    };
+    const held = change('web', { hold: { reason: 'budget', detail: 'unknown', until: null } });
+    expect(judge({ warnings: [unsold as PlanWarning], changes: [held] })).toMatchObject({
+      refusal: 'over-budget',
+      detail: 'web: no offer matches, so its price is unknown',
+      fix: 'Relax `gpu.name`.',
+    });
   });
 });
 
