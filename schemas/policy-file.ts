@@ -106,7 +106,7 @@ const deletionBudgetShape = named(
   'How much one commit may remove: the greater of `services` and `percent` (where only one is written, that one), as long as it costs no more than `per_hour`.',
   object({
     services: about(integer(0, MOST).nullish(), 'So many services.', 5, 3),
-    percent: about(integer(0, 100).nullish(), 'So many percent of all services.', 10, 20),
+    percent: about(integer(0, 100).nullish(), 'So many percent of the services there were before.', 10, 20),
     per_hour: about(
       number(0, MOST).nullish(),
       'The most that all of them may cost together, in USD per hour. Any amount, if not given.',
