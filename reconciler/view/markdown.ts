@@ -51,7 +51,7 @@ export function planMarkdown(plan: Plan, bytes = Number.POSITIVE_INFINITY): stri
 /** Text as text: inert in Markdown, in HTML and for what GitHub makes of names, numbers and addresses. */
 export function escaped(text: string): string {
   return visible(text)
-    .replace(/[@#]|\bgh-(?=\d)|:(?=[a-z+_-][\w+-]*:)/gi, `$&${BREAK}`)
+    .replace(/[@#]|\bgh-(?=\d)|:(?=[a-z+_-][\w+-]*(?::|$))/gi, `$&${BREAK}`)
     .replace(/[&<>`*_~|\\[\]$\u200b]|:(?=\/\/)/g, (character) => `&#${character.charCodeAt(0)};`)
     .replace(/www\./gi, (found) => `${found.slice(0, -1)}&#46;`);
 }

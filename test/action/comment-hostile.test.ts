@@ -31,6 +31,7 @@ const NASTY = [
     'gh-22',
     ':white_check_mark:',
     ':+1:',
+    'name:+1',
     '[a](javascript:1)',
     '![a](https://e.example/x)',
     '[^1]',
@@ -167,6 +168,7 @@ function tagsOf(text: string): string[] {
 function textOf(page: string): string {
   return page
     .replace(/<pre>.*?<\/pre>/gs, '')
+    .replaceAll('<br>', '\n')
     .replace(/<[^>]*>/g, '')
     .replace(/&#(\d+);/g, (_, digits: string) => String.fromCodePoint(Number(digits)))
     .replaceAll('&lt;', '<')
