@@ -246,7 +246,7 @@ export const profileShape = {
   max_price: about(positive.nullish(), 'The highest price of a machine, in USD per hour.', 2.5),
   creation_policy: about(
     choice(['reuse', 'reuse-or-create']).nullish(),
-    'Whether new machines may be made, or only those of fleets be used.',
+    'Whether new machines may be made, or only those of fleets be used. Has no effect yet.',
     'reuse',
     'reuse-or-create',
   ),
@@ -278,9 +278,11 @@ export const profileShape = {
   ),
   schedule: about(schedule.nullish(), 'When it is started, in UTC.', { cron: '0 8 * * mon-fri' }),
   fleets: about(z.array(reference).nullish(), 'The fleets it may run in.', ['gpu-pool', 'shared/big-pool']),
-  instances: about(atLeastOne(instanceSelector, 'instance').nullish(), 'The very machines it may run on.', [
-    { fleet: 'gpu-pool', instance: 0 },
-  ]),
+  instances: about(
+    atLeastOne(instanceSelector, 'instance').nullish(),
+    'The very machines it may run on. Has no effect yet.',
+    [{ fleet: 'gpu-pool', instance: 0 }],
+  ),
   tags: about(tags.nullish(), 'Labels of what is made in the cloud.', { team: 'search' }),
   backend_options: about(
     z

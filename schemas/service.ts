@@ -255,7 +255,7 @@ const serviceShape = named(
     ),
     gateway: about(
       gateway.nullish(),
-      'The gateway it is reached through: a name, `true` for the default one, `false` for none.',
+      'The gateway it is reached through: a name, `true` for the default one, `false` for none. Has no effect yet.',
       'edge',
     ),
     strip_prefix: about(
@@ -288,9 +288,11 @@ const serviceShape = named(
       metric: 'rps',
       target: 10,
     }),
-    rate_limits: about(z.array(rateLimit).default([]), 'How many requests are let through.', [
-      { prefix: '/', rps: 5, burst: 10 },
-    ]),
+    rate_limits: about(
+      z.array(rateLimit).default([]),
+      'How many requests are let through. Has no effect yet.',
+      [{ prefix: '/', rps: 5, burst: 10 }],
+    ),
     probes: about(
       z.array(probe).nullish(),
       'When a replica is ready. Without any its open port is enough, and with an OpenAI model one small chat; `[]` asks nothing of either.',

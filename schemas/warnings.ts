@@ -17,6 +17,7 @@ export function serviceWarnings(service: Service): readonly Remark[] {
     ...groups.flatMap(({ commands }, index) => commandWarnings(commands, [key, index, 'commands'])),
     ...cronWarnings(service),
     ...scalingWarnings(service),
+    ...withoutEffect(service),
     ...backendWarnings(service),
   ];
 }
@@ -114,6 +115,27 @@ function backendWarnings({ backends }: Pick<Service, 'backends'>): Remark[] {
         ]
       : [],
   );
+}
+
+/** What is read and kept, and followed by nothing yet: whoever relies on it should know. */
+const WITHOUT_EFFECT: readonly (readonly [
+  keyof Service,
+  isAsked: (service: Service) => unknown,
+  why: string,
+])[] = [
+  ['rate_limits', ({ rate_limits }) => rate_limits.length, 'requests are not limited'],
+  ['gateway', ({ gateway }) => gateway, 'the service is reached at the address of this server'],
+  ['utilization_policy', ({ utilization_policy }) => utilization_policy, 'nothing measures GPUs'],
+  ['creation_policy', ({ creation_policy }) => creation_policy === 'reuse', 'there are no fleets to reuse'],
+  ['instances', ({ instances }) => instances, 'it may run on other machines too'],
+];
+
+function withoutEffect(service: Service): Remark[] {
+  return WITHOUT_EFFECT.filter(([, isAsked]) => isAsked(service)).map(([field, , why]) => ({
+    path: [field],
+    message: `\`${field}\` has no effect yet: ${why}`,
+    fix: 'Do not rely on it.',
+  }));
 }
 
 function scalingWarnings({ scaling, replicas }: Service): Remark[] {

@@ -325,10 +325,25 @@ test.each([
     'schedule: {cron: "0 8 * * 1-5"}',
     'weekday numbers count from Sunday (0) here, but from Monday (0) in dstack',
   ],
+  ['rate_limits: [{rps: 1}]', '`rate_limits` has no effect yet: requests are not limited'],
+  ['gateway: edge', '`gateway` has no effect yet: the service is reached at the address of this server'],
+  ['gateway: true', '`gateway` has no effect yet: the service is reached at the address of this server'],
+  [
+    'utilization_policy: {min_gpu_utilization: 1, time_window: 5m}',
+    '`utilization_policy` has no effect yet: nothing measures GPUs',
+  ],
+  ['creation_policy: reuse', '`creation_policy` has no effect yet: there are no fleets to reuse'],
+  ['instances: [a]', '`instances` has no effect yet: it may run on other machines too'],
+  ['scaling: {metric: rps, target: 1}', '`scaling` has no effect: there is always one replica'],
   ['commands: ["echo ${{ secrets.X }}"]', 'secrets are not filled in here'],
 ])('%s is allowed with a warning', (line, expected) => {
   const { findings } = parseConfiguration(BASE + line);
   expect(findings.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
     `warning: ${expected}`,
   ]);
+});
+
+test('what a field would do by default anyway is not warned of', () => {
+  const text = `${BASE}gateway: false\nhttps: true\nrate_limits: []\ncreation_policy: reuse-or-create\n`;
+  expect(said(text)).toEqual([]);
 });
