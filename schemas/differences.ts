@@ -162,6 +162,12 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'Nothing can be started from it.',
   },
   {
+    id: 'replacement',
+    here: 'The character U+FFFD is a mistake.',
+    there: 'It is a character like any other.',
+    why: 'It is what is left of bytes that are not UTF-8.',
+  },
+  {
     id: 'slashes',
     here: 'Slashes at the beginning of a mount count as one.',
     there: 'Two are kept.',

@@ -78,6 +78,7 @@ const WORDS: readonly (readonly [RegExp, message: string, fix: string])[] = [
     'a block of lines cannot be inside of brackets',
     'Use only brackets and commas in there.',
   ],
+  [/at most 1024 chars/, 'a key has at most 1024 characters', 'Make it shorter; close a quote that is open.'],
   [/Missing space after :/, 'a blank is missing behind `:`', 'Add it.'],
   [/Missing ,/, 'a `,` is missing between two items', 'Add it.'],
   [/Comments must be separated/, 'a blank is missing before `#`', 'Add it, or put the value into quotes.'],

@@ -71,11 +71,12 @@ function refuse(text: string): Finding | null {
     const message = `the file has ${bytes} bytes; at most ${MAX_BYTES} are read`;
     return fault(START, message, 'Make it smaller; move large texts to `files`.');
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are exactly the ones YAML forbids
-  const found = /[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x84\x86-\x9F\uFFFE\uFFFF]/.exec(text);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ones YAML forbids, and what bytes that are not UTF-8 become
+  const found = /[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x84\x86-\x9F\uFFFD-\uFFFF]/.exec(text);
   if (found === null) return null;
   const before = text.slice(0, found.index).split('\n');
   const at = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  if (found[0] === '\uFFFD') return fault(at, 'this is not UTF-8', 'Save the file as UTF-8.');
   const code = found[0].charCodeAt(0).toString(16).padStart(4, '0');
   return fault(at, `the character U+${code.toUpperCase()} is not allowed in YAML`, 'Remove it.');
 }

@@ -46,6 +46,9 @@ const MEANINGS: { readonly [id: string]: () => void } = {
     const { problems } = parseFile({ path: 'web.dstack.yml', text }, { root: '', profiles: null });
     expect(problems[0]?.message).toBe('the default image does not support amd accelerators');
   },
+  replacement: () => {
+    expect(messages('env: {A: caf\uFFFD}')).toEqual(['error: this is not UTF-8']);
+  },
   slashes: () => {
     expect(parse('volumes: ["//a:/b"]').configuration?.volumes).toEqual([
       { instance_path: '/a', path: '/b', optional: false },

@@ -95,6 +95,8 @@ describe('structure', () => {
     ['? [a]\n: 1', '1:3 this cannot be a key'],
     ['__proto__: {a: 1}', '1:1 the key `__proto__` cannot be a key'],
     ['<<: 5', '1:1 `<<` merges mappings, and this is none'],
+    [Buffer.from('a: caf\xe9', 'latin1').toString('utf8'), '1:7 this is not UTF-8'],
+    [Buffer.from('\uFEFFa: b', 'utf16le').toString('utf8'), '1:1 this is not UTF-8'],
     ['a: \u0007', '1:4 the character U+0007 is not allowed in YAML'],
     ['p: 22:22', '1:4 `22:22` without quotes is the number 1342 in YAML 1.1'],
     ['[', '1:1 not valid YAML: a `[` is never closed, or what it holds is not indented'],
