@@ -205,7 +205,7 @@ function scalarOf(work: Work, node: ScalarNode, at: number): Scalar {
   const value = resolveScalar(node.source ?? text);
   if (Object.hasOwn(TAGGED, tag) && TAGGED[tag]?.(value)) return tag === 'float' ? Number(value) : value;
   reportTag(work, tag, at);
-  return null;
+  return text;
 }
 
 function checkTag(work: Work, tag: string | undefined, expected: string, at: number): void {

@@ -23,16 +23,17 @@ export interface YamlDocument {
 export const MAX_BYTES = 1_000_000;
 
 /** Reads one YAML document. */
-export function parseYaml(text: string): YamlDocument {
+export function parseYaml(given: string): YamlDocument {
+  // A line may end as it did on the first Macintosh: no place moves, as one character is put for another.
+  const text = given.replace(/\r(?!\n)/g, '\n');
   const refusal = refuse(text);
   if (refusal !== null) return failed([refusal]);
-  const lines = new LineCounter();
   try {
-    const composed = composeFirst(text, lines);
-    if (composed === null) return failed([tooManyWords]);
-    const mistakes = syntaxFindings(text, composed, lines);
-    if (mistakes.length > 0) return failed(mistakes);
-    const tree = buildTree(composed.document.contents, lines);
+    const strict = syntaxOf(text, false);
+    // A second look only where the first found a mistake, which it says better: at the quote that was forgotten.
+    const { lines, contents, mistakes } = strict.mistakes.length === 0 ? strict : syntaxOf(text, true);
+    if (mistakes.length > 0) return failed(strict.mistakes);
+    const tree = buildTree(contents, lines);
     if ('refused' in tree) return failed(tree.refused);
     return { value: tree.built.value, place: { root: tree.built, lines }, findings: tree.findings };
   } catch {
@@ -79,6 +80,13 @@ function refuse(text: string): Finding | null {
   if (found[0] === '\uFFFD') return fault(at, 'this is not UTF-8', 'Save the file as UTF-8.');
   const code = found[0].charCodeAt(0).toString(16).padStart(4, '0');
   return fault(at, `the character U+${code.toUpperCase()} is not allowed in YAML`, 'Remove it.');
+}
+
+function syntaxOf(text: string, isLoose: boolean) {
+  const lines = new LineCounter();
+  const composed = composeFirst(text, lines, isLoose);
+  if (composed === null) return { lines, contents: null, mistakes: [tooManyWords] };
+  return { lines, contents: composed.document.contents, mistakes: syntaxFindings(text, composed, lines) };
 }
 
 function syntaxFindings(

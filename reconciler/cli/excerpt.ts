@@ -10,7 +10,7 @@ export function excerptBlocks(path: string, text: string, problem: Finding, widt
   const tone = severity === 'error' ? 'bad' : 'warn';
   const title = line(0, { text: severity, tone }, strong(message));
   const place = line(2, dim(`${path}:${number}:${column}`));
-  const source = text.split(/\r?\n/)[number - 1];
+  const source = text.split(LINE_END)[number - 1];
   const shown =
     source === undefined || source.trim() === '' ? [] : sourceLines(source, number, column, width, tone);
   return [title, place, ...shown, ...(fix ? [line(2, dim('fix'), plain(fix))] : []), line(0)];
@@ -18,11 +18,14 @@ export function excerptBlocks(path: string, text: string, problem: Finding, widt
 
 /** The column behind the value, from 1. */
 export function valueEnd(text: string, { line: number, column }: Finding): number {
-  const source = text.split(/\r?\n/)[number - 1] ?? '';
+  const source = text.split(LINE_END)[number - 1] ?? '';
   return column + valueLength(source.slice(column - 1));
 }
 
 // Private
+
+/** As `parseYaml` counts lines. */
+const LINE_END = /\r\n?|\n/;
 
 function sourceLines(
   source: string,

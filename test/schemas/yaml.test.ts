@@ -57,10 +57,37 @@ describe('plain words are read as YAML 1.1 has it', () => {
   });
 });
 
+describe('quotes', () => {
+  test.each([
+    ['a:\n  b: "c\\\n  d"\n  e: f\n', { a: { b: 'cd', e: 'f' } }],
+    ["a:\n  - 'b\n\n  c'\n  - d\n", { a: ['b\nc', 'd'] }],
+    ['a: "b\nc"\nd: e\n', { a: 'b c', d: 'e' }],
+    ['a:\n  b: "c: d\n# e\n  - f"\n', { a: { b: 'c: d # e - f' } }],
+  ])('%j: a line inside of them may be indented in any way', (text, value) => {
+    expect(readValue(text)).toEqual(value);
+  });
+
+  test('a quote that was forgotten is pointed at, even where another follows', () => {
+    expect(messageOf('a: "b\nc: "d"\n')).toContain('1:4 not valid YAML: this quote is never closed');
+  });
+
+  test('a quote that is never closed ends with the document', () => {
+    expect(messageOf('a: "b\n---\nc: d\n')).toContain('1:4 not valid YAML: this quote is never closed');
+  });
+});
+
 describe('structure', () => {
   test('one slip is said once, not in all the ways in which a parser stumbles over it', () => {
     for (const text of ['a: b\n  c: d\n', 'a:\n  - b\n\t- c\nd: e\n', 'a:\n  - b\n - c\n']) {
       expect([text, parseYaml(text).findings.length]).toEqual([text, 1]);
+    }
+  });
+
+  test('lines may end in any of the three ways', () => {
+    for (const end of ['\n', '\r\n', '\r']) {
+      const { value, place } = parseYaml(['a: 1', 'b:', '  - c', ''].join(end));
+      expect(value).toEqual({ a: 1n, b: ['c'] });
+      expect(placeOf(place, ['b', 0]).place).toMatchObject({ line: 3, column: 5 });
     }
   });
 
