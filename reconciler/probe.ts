@@ -145,11 +145,18 @@ function wantedProbes(
   state: ServiceState,
   probesOf: (deployment: Deployment) => readonly ProbeSpec[],
 ): Wanted[] {
+  const opened = new Map<number, readonly ProbeSpec[]>();
+  /** Opening them is dear: once for all replicas of a deployment. */
+  const opening = (deployment: Deployment): readonly ProbeSpec[] => {
+    const probes = opened.get(deployment.number) ?? probesOf(deployment);
+    opened.set(deployment.number, probes);
+    return probes;
+  };
   const of = (replica: Replica, number: number, states: readonly ProbeState[]): Wanted[] => {
     const deployment = deploymentOf(state, number);
     const { endpoint } = replica;
     if (!deployment || !endpoint || !PROBED.has(replica.phase)) return [];
-    const probes = deployment.spec.probes.length > 0 ? probesOf(deployment) : [];
+    const probes = deployment.spec.probes.length > 0 ? opening(deployment) : [];
     return activeProbes(states, deployment.spec).flatMap((index) => {
       const [probe, probeState] = [probes[index], states[index]];
       if (!probe || !probeState) return [];
