@@ -65,7 +65,10 @@ function isGrowing(state: ServiceState, target: Deployment): boolean {
 function rollingWord(state: ServiceState): ServiceStatus {
   if (goodOf(state)) return 'rolling';
   const { exits = 0, unready = 0 } = state.rollout ?? {};
-  return exits >= MAX_EXITS || unready >= MAX_UNREADY ? 'failed' : 'starting';
+  if (exits >= MAX_EXITS || unready >= MAX_UNREADY) return 'failed';
+  const hasGivenUp = Object.values(state.incidents ?? {}).some(({ isOver }) => isOver);
+  if (!hasGivenUp) return 'starting';
+  return state.replicas.some(({ phase }) => phase === 'ready') ? 'degraded' : 'failed';
 }
 
 /** What runs is not what the file asks for, because its rollout failed. */

@@ -2,6 +2,7 @@
 import type { Actual } from '../../schemas/actual.ts';
 import type { DesiredRecord, GroupSpec, Pending, RolloutPolicy } from '../../schemas/desired.ts';
 import type { Deployment, Replica, ServiceState, Waiting, WaitingReason } from '../../schemas/rollout.ts';
+import { askedText } from './asked.ts';
 import { trustIn } from './bake.ts';
 import { deadlineOf } from './deadlines.ts';
 import { deploymentOf, isCurrent, isEnding, isSpare, targetOf } from './deployments.ts';
@@ -153,10 +154,13 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
         ? [surgeReason(state, target, group.name, mine)]
         : [];
     }
-    const choice = place(actual.offers[group.name], state.setAside, now);
+    const fact = actual.offers[group.name];
+    const choice = place(fact, state.setAside, now);
     if (choice.kind !== 'none') return [];
+    const isOffered = fact?.kind !== 'offers' || fact.offers.length > 0;
+    const reason = isOffered ? choice.reason : `${choice.reason}: ${askedText(group)}`;
     const live = mine.filter((replica) => !isEnding(replica)).length;
-    return [capacityReason(state, target, group, live, choice)];
+    return [capacityReason(state, target, group, live, { ...choice, reason })];
   });
 }
 

@@ -1,9 +1,10 @@
 // Which offer is taken, and which is left alone for a while.
 import { describe, expect, test } from 'vitest';
+import { askedText } from '../../reconciler/plan/asked.ts';
 import { place, withoutSetAside, withSetAside } from '../../reconciler/plan/place.ts';
 import { renamedGroups } from '../../reconciler/plan/renames.ts';
 import type { Offer } from '../../schemas/offer.ts';
-import { LOCAL } from './samples.ts';
+import { group, LOCAL } from './samples.ts';
 
 const on = (backend: string, region: string, price: number, more: Partial<Offer> = {}): Offer => ({
   ...LOCAL,
@@ -99,4 +100,27 @@ describe('groups that are called otherwise', () => {
     expect(renames('a:1', 'a:2')).toBe('');
     expect(renames('a:1 b:2', 'a:1')).toBe('');
   });
+});
+
+test('what nobody sells is said in few words', () => {
+  const { placement } = group();
+  const gpu = {
+    vendor: null,
+    names: ['H100', 'H200'],
+    count: { min: 2, max: 2 },
+    memoryGib: { min: 80, max: null },
+    totalMemoryGib: null,
+    computeCapability: null,
+  };
+  const requirement = { ...placement.requirement, gpu, cpu: { arch: null, count: { min: 4, max: 8 } } };
+  const asked = {
+    ...placement,
+    requirement,
+    regions: ['us', 'eu'],
+    maxPrice: 2.5,
+    spotPolicy: 'auto',
+  } as const;
+  expect(askedText({ placement: asked })).toBe(
+    '2 × H100 or H200 with 80GB.., 4..8 cpus, in us or eu, at most 2.50 $/h',
+  );
 });

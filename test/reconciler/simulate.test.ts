@@ -79,7 +79,7 @@ describe('trueup simulate', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^web\n {2}no replica$/m);
     expect(out.replace(/\s+/g, ' ')).toContain(
-      'waits web capacity since 0:00: no backend offers what the configuration asks for',
+      'waits web capacity since 0:00: no backend offers what the configuration asks for: on-demand, at most 0.50 $/h',
     );
     expect(out).not.toContain('creating');
     expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
