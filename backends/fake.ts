@@ -37,8 +37,12 @@ export interface Fake extends Backend {
   healthy(endpoint: Endpoint): boolean;
   /** What a connection to `endpoint` would find now. */
   processAt(endpoint: Endpoint): ProcessStatus;
-  /** All that ever were. */
+  /** All that ever were: first those that are gone. */
   machines(): readonly Machine[];
+  /** Those that are there. */
+  live(): readonly Machine[];
+  /** Those that are gone, in that order, but for the first `from`. */
+  ended(from: number): readonly Machine[];
   /** When the next thing happens by itself; null: nothing will. */
   nextChangeAt(): number | null;
   /** Tells watchers and followers what has changed since the last time. */
@@ -83,7 +87,9 @@ export function openFake(options: FakeOptions): Fake {
     retag: cloud.retag,
     healthy: cloud.healthy,
     processAt: cloud.processAt,
-    machines: cloud.machines,
+    machines: () => [...cloud.ended(0), ...cloud.live()],
+    live: cloud.live,
+    ended: cloud.ended,
     nextChangeAt: cloud.nextChangeAt,
     tick: audience.tick,
   };

@@ -57,7 +57,7 @@ export function createCloud(options: CloudOptions) {
   const states = new Map<string, State>();
   const byAddress = new Map<string, State>();
   const residents = new Set<string>();
-  const past: State[] = [];
+  const past: Machine[] = [];
   let made = 0;
   /** Rises with everything that is done; what only time does is in the turning points. */
   let version = 0;
@@ -69,7 +69,7 @@ export function createCloud(options: CloudOptions) {
       if (isThere(state)) continue;
       states.delete(state.id);
       byAddress.delete(state.address);
-      past.push(state);
+      past.push(asMachine(state));
     }
     return [...states.values()];
   };
@@ -198,11 +198,11 @@ export function createCloud(options: CloudOptions) {
       const state = at(endpoint);
       return state === null ? { kind: 'absent' } : processAt(state, now());
     },
-    machines: (): readonly Machine[] =>
-      [...past, ...states.values()].map((state) => {
-        const { id, tags, offer, createdAt, goneAt } = state;
-        return { id, tags, offer, createdAt, endedAt: isThere(state) ? null : goneAt };
-      }),
+    live: (): readonly Machine[] => there().map((state) => ({ ...asMachine(state), endedAt: null })),
+    ended(from: number): readonly Machine[] {
+      there();
+      return past.slice(from);
+    },
     nextChangeAt(): number | null {
       const isFresh = turn.version === version && (turn.at === null || turn.at > now());
       if (isFresh) return turn.at;
@@ -217,6 +217,10 @@ export function createCloud(options: CloudOptions) {
 }
 
 // Private
+
+function asMachine({ id, tags, offer, createdAt, goneAt }: State): Machine {
+  return { id, tags, offer, createdAt, endedAt: goneAt };
+}
 
 function addressOf(network: number, number: number): string {
   return `${network}.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;

@@ -33,7 +33,7 @@ export interface Extremes {
 }
 
 export interface Recorder {
-  /** At a moment, `atMs` from the beginning. */
+  /** At a moment, `atMs` from the beginning; `machines`: those that are there. */
   look(atMs: number, states: ReadonlyMap<string, ServiceState>, machines: readonly Machine[]): void;
   lanes(): readonly Lane[];
   of(service: string): Extremes;
@@ -80,7 +80,7 @@ export function createRecorder(isServing: (replica: Replica) => boolean): Record
         for (const replica of state.replicas) draw(atMs, state.service, replica);
         noteReady(state);
       }
-      const live = machines.filter(({ endedAt, tags }) => endedAt === null && tags.owner === OWNER);
+      const live = machines.filter(({ tags }) => tags.owner === OWNER);
       maxLive = Math.max(maxLive, live.length);
       const byService = Map.groupBy(live, ({ tags }) => tags.service);
       for (const service of new Set([...states.keys(), ...extremes.keys(), ...byService.keys()])) {

@@ -6,8 +6,10 @@ import type { RouteTable } from '../../schemas/routes.ts';
 import { OWNER, PROJECT } from './daemon.ts';
 
 export interface Sight {
-  /** Every machine that ever was, of whomever. */
-  readonly machines: () => readonly Machine[];
+  /** The machines that are there, of whomever. */
+  readonly live: () => readonly Machine[];
+  /** Those that are gone since this was last asked. */
+  readonly ended: () => readonly Machine[];
   /** Machines that the world took away. */
   readonly wasTaken: (id: string) => boolean;
   /** The process of the replica runs, and its port is open. */
@@ -36,6 +38,7 @@ export function createRules(sight: Sight): Rules {
   const unknownSince = new Map<string, number>();
   const seen = new Set<string>();
   const told = new Set<string>();
+  const gone = new Set<string>();
 
   const report = (service: string, text: string): void => {
     if (told.has(`${service} ${text}`)) return;
@@ -47,9 +50,8 @@ export function createRules(sight: Sight): Rules {
       replicas.map(({ name, attempt }) => `${service} ${name} ${attempt}`),
     );
     const names = new Set(known);
-    return ours(sight.machines()).filter(
-      ({ endedAt, tags }) =>
-        endedAt === null && !names.has(`${tags.service} ${tags.replica} ${tags.attempt}`),
+    return ours(sight.live()).filter(
+      ({ tags }) => !names.has(`${tags.service} ${tags.replica} ${tags.attempt}`),
     );
   };
 
@@ -66,11 +68,11 @@ export function createRules(sight: Sight): Rules {
       if (before) for (const text of sentAway(before, state, sight.isServing)) report(service, text);
     },
     look() {
-      const machines = ours(sight.machines());
-      const alive = machines.filter(({ endedAt }) => endedAt === null);
-      for (const [service, text] of strangers(sight.machines())) report(service, text);
+      const alive = ours(sight.live());
+      const ended = sight.ended();
+      for (const [service, text] of strangers(ended)) report(service, text);
       for (const [service, text] of twins(alive)) report(service, text);
-      for (const [service, text] of doubles(machines, sight.wasTaken)) report(service, text);
+      for (const [service, text] of doubles(ours(ended), alive, gone, sight.wasTaken)) report(service, text);
       for (const [service, text] of hurt(states, sight.table())) report(service, text);
       for (const [service, text] of crowds(alive, states, counts, seen)) report(service, text);
       for (const [service, text] of lingering(leaked(), unknownSince, sight.now())) report(service, text);
@@ -87,9 +89,9 @@ function ours(machines: readonly Machine[]): Machine[] {
 }
 
 /** What is not ours is left alone. */
-function strangers(machines: readonly Machine[]): Broken {
-  return machines
-    .filter(({ tags, endedAt }) => tags.owner !== OWNER && endedAt !== null)
+function strangers(ended: readonly Machine[]): Broken {
+  return ended
+    .filter(({ tags }) => tags.owner !== OWNER)
     .map(({ id, tags }) => [tags.service, `${id} was ended, and belongs to ${tags.owner}`] as const);
 }
 
@@ -146,12 +148,21 @@ function twins(alive: readonly Machine[]): Broken {
 }
 
 /** One attempt makes one machine, ever; unless the world took it before its answer was known. */
-function doubles(machines: readonly Machine[], wasTaken: (id: string) => boolean): Broken {
-  const byId = Map.groupBy(machines, ({ id, tags }) => `${tags.service} ${id}`);
-  return [...byId.values()].flatMap(([first, second]) =>
-    first && second && !wasTaken(first.id)
-      ? [[first.tags.service, `${first.tags.replica} was created twice`] as const]
-      : [],
+function doubles(
+  ended: readonly Machine[],
+  alive: readonly Machine[],
+  gone: Set<string>,
+  wasTaken: (id: string) => boolean,
+): Broken {
+  const nameOf = ({ id, tags }: Machine) => `${tags.service} ${id}`;
+  const isSecond = (machine: Machine): boolean => gone.has(nameOf(machine)) && !wasTaken(machine.id);
+  const seconds = ended.filter((machine) => {
+    const found = isSecond(machine);
+    gone.add(nameOf(machine));
+    return found;
+  });
+  return [...seconds, ...alive.filter(isSecond)].map(
+    ({ tags }) => [tags.service, `${tags.replica} was created twice`] as const,
   );
 }
 

@@ -41,12 +41,17 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
     witness(scenario, clock, story, notes),
     moment,
   );
-  const machines = () => [...backends.values()].flatMap((cloud) => cloud.machines());
+  const clouds = [...backends.values()];
   const requestsOf = (service: string) => world.traffic.counts(`${PROJECT}/${service}`);
   const recorder = createRecorder(({ endpoint }) => world.isOpen(endpoint));
   const failing = createFailing(servicesWithTraffic(scenario), requestsOf, story);
 
-  const record = () => recorder.look(clock.now() - start, world.states, machines());
+  const record = () =>
+    recorder.look(
+      clock.now() - start,
+      world.states,
+      clouds.flatMap((cloud) => cloud.live()),
+    );
 
   async function moment(hasMoved: boolean): Promise<void> {
     await story.catchUp(world.store);
@@ -60,7 +65,7 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
       recorder,
       movedAt: (service, isGone) => (isGone ? notes.toldAt : notes.changedAt).get(service) ?? 0,
       requestsOf,
-      machines: machines(),
+      machines: clouds.flatMap((cloud) => cloud.machines()),
       leaked: world.rules.leaked().length,
       violations: notes.violations,
       unmet: notes.unmet,

@@ -53,7 +53,7 @@ function take(
   random: () => number,
   story: Pick<Story, 'add'>,
 ): void {
-  const alive = cloud.machines().filter(({ endedAt, tags }) => endedAt === null && tags.owner === OWNER);
+  const alive = cloud.live().filter(({ tags }) => tags.owner === OWNER);
   for (const machine of chosen(alive.filter(isVictim), count, random)) {
     world.take(cloud, machine.id, noticeMs);
     const { service, group, replica } = machine.tags;

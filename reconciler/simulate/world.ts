@@ -1,5 +1,6 @@
 // A simulated world around the real reconciler and a store in memory: only the clock, the clouds, the proxies and their
 // clients are made up. It jumps from moment to moment, and after each looks whether what must hold does.
+import type { Machine } from '../../backends/fake/cloud.ts';
 import type { Fake } from '../../backends/fake.ts';
 import type { Endpoint, ProcessStatus } from '../../schemas/actual.ts';
 import type { Failure } from '../../schemas/errors.ts';
@@ -74,6 +75,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     daemon?.wakeMoving();
   });
   const states = new Map<string, ServiceState>();
+  const news = endedSince();
   const taken = new Set<string>();
   let life: Life = createLife(clock);
   let daemon: Daemon | null = null;
@@ -98,7 +100,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     isDaemonUp: () => daemon !== null,
   });
   const rules = createRules({
-    machines: () => clouds.flatMap((cloud) => cloud.machines()),
+    live: () => clouds.flatMap((cloud) => cloud.live()),
+    ended: () => clouds.flatMap(news),
     wasTaken: (id) => taken.has(id),
     isServing: ({ endpoint }) => isOpen(endpoint),
     table: proxies.table,
@@ -204,6 +207,17 @@ export async function openWorld(options: WorldOptions): Promise<World> {
 }
 
 // Private
+
+/** What ended since the last time, cloud by cloud. */
+function endedSince(): (cloud: Fake) => readonly Machine[] {
+  const seen = new Map<Fake, number>();
+  return (cloud) => {
+    const from = seen.get(cloud) ?? 0;
+    const ended = cloud.ended(from);
+    seen.set(cloud, from + ended.length);
+    return ended;
+  };
+}
 
 function isAlive({ kind }: ProcessStatus): boolean {
   return kind === 'running' || kind === 'stopping';

@@ -286,15 +286,17 @@ function appendEvents(world: World, project: string, events: readonly NewEvent[]
     time,
     project,
   }));
-  world.journals.set(project, { last: journal.last + events.length, events: [...journal.events, ...added] });
+  journal.events.push(...added);
+  journal.last += events.length;
+  world.journals.set(project, journal);
   notify(world);
 }
 
 function events(world: World, { project, service, after, limit }: EventQuery): readonly Event[] {
   const all = world.journals.get(project)?.events ?? [];
-  const found = all.filter(
-    (event) => event.seq > (after ?? 0) && (service ?? event.service) === event.service,
-  );
+  // They are numbered without a gap: what was read before need not be looked at.
+  const first = Math.max(0, (after ?? 0) + 1 - (all[0]?.seq ?? 0));
+  const found = all.slice(first).filter((event) => (service ?? event.service) === event.service);
   return found.slice(Math.max(0, found.length - limit));
 }
 

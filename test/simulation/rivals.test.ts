@@ -112,7 +112,8 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
   const backends = new Map([['local', cloud]]);
   const broken: string[] = [];
   const rules = createRules({
-    machines: cloud.machines,
+    live: cloud.live,
+    ended: () => cloud.ended(0),
     // What is sent when a frozen process wakes cannot be called back: the sweeper ends what it makes.
     wasTaken: () => true,
     isServing: ({ endpoint }) => endpoint !== null && cloud.processAt(endpoint).kind === 'running',

@@ -36,10 +36,16 @@ function machine(name: string, over: Partial<Machine> = {}, owner = 'me'): Machi
 function world() {
   const broken: string[] = [];
   let machines: readonly Machine[] = [];
+  const gone = new Set<Machine>();
   let table: readonly RouteReplica[] = [];
   let now = 0;
   const rules = createRules({
-    machines: () => machines,
+    live: () => machines.filter(({ endedAt }) => endedAt === null),
+    ended() {
+      const ended = machines.filter((each) => each.endedAt !== null && !gone.has(each));
+      for (const each of ended) gone.add(each);
+      return ended;
+    },
     wasTaken: (id) => id.startsWith('taken'),
     isServing: () => true,
     table: () => ({
