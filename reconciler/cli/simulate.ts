@@ -35,13 +35,16 @@ export async function simulate(session: Session, path: string, options: Simulate
 
 // Private
 
+const STDIN = '-';
+
 function readText(cwd: string, path: string): string {
+  if (path === STDIN) return readFileSync(0, 'utf8');
   const absolute = resolve(cwd, path);
   if (!existsSync(absolute))
     throw new CommandFailure(`there is no file ${path}`, 'Give the path of a scenario.');
-  if (!statSync(absolute).isFile())
+  if (statSync(absolute).isDirectory())
     throw new CommandFailure(
-      `${relative(cwd, absolute) || path} is no file`,
+      `${relative(cwd, absolute) || path} is a folder`,
       'Give the path of a scenario, a YAML file.',
     );
   return readFileSync(absolute, 'utf8');

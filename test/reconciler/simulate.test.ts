@@ -26,16 +26,16 @@ interface Ended {
 
 function simulate(text: string, ...args: readonly string[]): Promise<Ended> {
   writeFileSync(join(folder, 'test.yml'), text);
+  return trueup(['simulate', 'test.yml', ...args]);
+}
+
+function trueup(args: readonly string[], input = ''): Promise<Ended> {
   const env = { PATH: process.env.PATH, COLUMNS: '80' };
   return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [CLI, 'simulate', 'test.yml', ...args],
-      { cwd: folder, env },
-      (error, out, err) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err });
-      },
-    );
+    const child = execFile(process.execPath, [CLI, ...args], { cwd: folder, env }, (error, out, err) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err });
+    });
+    child.stdin?.end(input);
   });
 }
 
@@ -83,6 +83,13 @@ describe('trueup simulate', () => {
     );
     expect(out).not.toContain('creating');
     expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  test('reads standard input in place of a file, and no folder', async () => {
+    const { code, out } = await trueup(['simulate', '-', '--json'], WEB);
+    expect([code, out.includes('"status":"running"')]).toEqual([0, true]);
+    const refused = await trueup(['simulate', '.']);
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('. is a folder')]);
   });
 
   test('ends with 1 when something is not as expected', async () => {
