@@ -65,7 +65,7 @@ const scaling = named(
     ),
     scale_down_delay: about(
       duration.default(DEFAULT_SCALING.scale_down_delay),
-      'How long to wait after a change before there are fewer.',
+      'How long to wait after a change before there are fewer; before there are none, after the last request as well.',
       '30m',
       '10m',
     ),
