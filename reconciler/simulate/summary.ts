@@ -1,8 +1,9 @@
 // The last line of a run: how it ended, and what must hold for all of it.
 import type { Machine } from '../../backends/fake/cloud.ts';
+import type { Why } from '../../schemas/api.ts';
 import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { ServiceState, ServiceStatus } from '../../schemas/rollout.ts';
-import { statusOf } from '../plan/explain.ts';
+import { statusOf, whyOf } from '../plan/explain.ts';
 import type { KeyRecord } from '../store/store.ts';
 import { OWNER } from './daemon.ts';
 import type { Extremes, Recorder } from './recorder.ts';
@@ -26,6 +27,18 @@ export interface ServiceSummary {
   readonly requests: RequestCounts;
   readonly rollout?: { readonly to: number; readonly outcome: string; readonly reason: string };
   readonly waiting?: readonly WaitSummary[];
+  /** What happens next, as `trueup why` says it. */
+  readonly next: string;
+  /** The newest replica that failed, while the service does not run as asked. */
+  readonly failure?: {
+    readonly replica: string;
+    readonly deployment: number;
+    /** Seconds from the beginning. */
+    readonly t: number;
+    readonly reason: string;
+    /** The last lines it printed. */
+    readonly log: readonly string[];
+  };
 }
 
 export interface WaitSummary {
@@ -111,7 +124,9 @@ function serviceSummary(
 ): ServiceSummary {
   const record = desired as DesiredRecord | null;
   const subject = { name: service, record, state: state as ServiceState | null, url: '', now };
-  const view = statusOf(subject, (ms) => new Date(ms).toISOString());
+  const spell = (ms: number) => new Date(ms).toISOString();
+  const view = statusOf(subject, spell);
+  const { next, failure } = whyOf(subject, spell);
   const { deployment, revision, ready, desired: wanted, status, rollout, waiting } = view;
   const since = (time: string) => seconds(Date.parse(time) - start);
   const reasons = waiting?.map(({ reason, subject: whose, since: from, until, detail }) => ({
@@ -135,7 +150,16 @@ function serviceSummary(
     requests: requestsOf(service),
     ...(rollout ? { rollout: { to: rollout.to, outcome: rollout.outcome, reason: rollout.reason } } : {}),
     ...(reasons ? { waiting: reasons } : {}),
+    next,
+    ...(failure ? { failure: failureOf(failure, since) } : {}),
   };
+}
+
+function failureOf(
+  { replica, deployment, time, reason, log }: NonNullable<Why['failure']>,
+  since: (time: string) => number,
+): NonNullable<ServiceSummary['failure']> {
+  return { replica, deployment, t: since(time), reason, log };
 }
 
 const AS_ASKED: ReadonlySet<ServiceStatus> = new Set(['running', 'scaled-to-zero', 'scheduled', 'stopped']);

@@ -20,6 +20,7 @@ import { clockText } from './timeline.ts';
 /** Lines of a story that fit a terminal; `--json` has all. */
 const SHOWN = 40;
 const MOST_WAITS = 12;
+const LOG_SHOWN = 3;
 
 /** A long story is told without its small steps first, then cut in the middle: how it ends matters. */
 export function storyBlocks(story: readonly StoryLine[]): Block[] {
@@ -47,6 +48,9 @@ export function summaryBlocks(summary: Summary): Block[] {
   const waits = Object.entries(services).flatMap(([name, { waiting }]) =>
     (waiting ?? []).map((reason) => waitLine(name, reason)),
   );
+  const failures = Object.entries(services).flatMap(([name, { failure }]) =>
+    failure ? failureLines(name, failure) : [],
+  );
   const gone = removed.length > 0 ? [fact('removed', plain(removed.join(', ')))] : [];
   const asked = requests.ok + requests.failed;
   const traffic = asked > 0 ? [fact('requests', plain(`${asked},`), failedCell(requests.failed))] : [];
@@ -56,6 +60,7 @@ export function summaryBlocks(summary: Summary): Block[] {
     BLANK,
     ...waits.slice(0, MOST_WAITS),
     ...(waits.length > MOST_WAITS ? [line(2, dim(`… ${waits.length - MOST_WAITS} more`))] : []),
+    ...failures.slice(0, MOST_WAITS),
     ...gone,
     ...traffic,
     fact('cost', plain(`$${cost.toFixed(2)}`), dim(`for ${clockText(summary.seconds)}`)),
@@ -139,6 +144,13 @@ function waitLine(name: string, { reason, subject, since, until, detail }: WaitS
     dim(`${times.join(', ')}:`),
     plain(detail),
   );
+}
+
+/** With the last lines that it printed. */
+function failureLines(name: string, failure: NonNullable<ServiceSummary['failure']>): Line[] {
+  const { replica, t, reason, log } = failure;
+  const tried = fact('failed', strong(name), dim(`${clockText(t)}:`), plain(`${replica}: ${reason}`));
+  return [tried, ...log.slice(-LOG_SHOWN).map((text) => fact('', dim(`│ ${text}`)))];
 }
 
 function failedCell(failed: number): Cell {

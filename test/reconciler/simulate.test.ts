@@ -85,6 +85,13 @@ describe('trueup simulate', () => {
     expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
 
+  test('shows what failed, with its last lines', async () => {
+    const { out } = await simulate(
+      `${WEB}replicas: {web: {start: 9s, crash_after: 3s, prints: [out of memory]}}`,
+    );
+    expect(out).toMatch(/^ {2}failed +web \d:\d\d: web-\d: exited with code 1\n +│ out of memory$/m);
+  });
+
   test('reads standard input in place of a file, and no folder', async () => {
     const { code, out } = await trueup(['simulate', '-', '--json'], WEB);
     expect([code, out.includes('"status":"running"')]).toEqual([0, true]);

@@ -128,6 +128,18 @@ policy: {rollout: {deadlines: {start: 1m, ready: 1m}}}
     expect(service).toMatchObject({ deployment: 2, status: 'running' });
   });
 
+  test('what one that failed printed is kept, with what comes next', async () => {
+    const { web: service } = await play(
+      `${two}replicas: {web@2: {start: 20s, crash_after: 10s, prints: [loading, CUDA out of memory]}}`,
+    );
+    expect(service?.failure).toMatchObject({
+      replica: 'web-5',
+      deployment: 2,
+      log: ['loading', 'CUDA out of memory'],
+    });
+    expect(service?.next).toMatch(/^Push a fix/);
+  });
+
   test('without probes, readiness is the port', async () => {
     const { web: service } = await play(`${pushed(web('', false))}replicas: {web: {never_ready: true}}`);
     expect(service).toMatchObject({ ready: 0, minReady: null });

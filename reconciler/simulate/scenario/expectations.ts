@@ -45,6 +45,8 @@ const OF_SERVICE: { readonly [member in keyof Required<ServiceSummary>]: Members
   requests: REQUESTS,
   rollout: { to: null, outcome: null, reason: null },
   waiting: null,
+  next: null,
+  failure: { replica: null, deployment: null, t: null, reason: null, log: null },
 };
 
 const OF_SUMMARY: { readonly [member in keyof Omit<Summary, 'services'>]: Members | null } = {
