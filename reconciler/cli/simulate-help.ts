@@ -1,8 +1,9 @@
 // What `trueup simulate --help` says of the format: enough to write a scenario by.
 
 export const SIMULATE_HELP = `
-A scenario in YAML. Times are seconds or texts like 90s, 5m, 1h30m, 200ms;
-"20s..40s" is drawn by the seed. Everything but commits is optional.
+A scenario in YAML; "-" reads standard input. Times are seconds or texts like
+90s, 5m, 1h30m, 200ms; "20s..40s" is drawn by the seed. Everything but commits
+is optional.
 
   seed: 1
   duration: 30m                 # else 15m after the last thing that happens
@@ -31,7 +32,7 @@ A scenario in YAML. Times are seconds or texts like 90s, 5m, 1h30m, 200ms;
     # prints, contains
   traffic: {web: [{from: 1m, rps: 10, time: 200ms}, {from: 5m, rps: 10..50}]}
   reconciler: {crashes: [3m]}   # or every-step
-  expect: {requests: {failed: 0}, cost: "< 9", services: {web: {ready: 2}}}
+  expect: {requests: {failed: 0}, converged: "<9m", services: {web: {ready: 2}}}
 
 docs/simulate.md has all of it, and six scenarios beside it.
 Exit codes: 0 fine · 1 a rule was broken, or an expectation was not met
