@@ -25,6 +25,8 @@ export interface Fake extends Backend {
   inject(fault: Fault): void;
   /** From now on each call fails as `transient` with this probability, half of them after the effect. */
   unreliable(probability: number): void;
+  /** Whatever was injected, or made unreliable, is over. */
+  calm(): void;
   /** Inside a window of `partition`: nothing of it can be reached. */
   isCutOff(): boolean;
   /** The machine is gone, as a reclaimed spot machine is: now, or after `noticeMs`. */

@@ -54,6 +54,7 @@ export interface Trouble {
   attempt<T>(operation: Operation, effect: () => T, offer?: Offer): Promise<T>;
   inject(fault: Fault): void;
   unreliable(probability: number): void;
+  calm(): void;
   isCutOff(): boolean;
   /** How an offer shows while a window keeps it from being had; null: nothing does. */
   shortage(offer: Offer): 'not-available' | 'no-quota' | null;
@@ -110,6 +111,10 @@ export function createTrouble({ seed, now, name, windows, wait }: TroubleOptions
     },
     unreliable: (value) => {
       probability = value;
+    },
+    calm() {
+      faults = [];
+      probability = 0;
     },
     isCutOff: () => open().some(({ kind }) => kind === 'partition'),
     shortage(offer) {

@@ -4,7 +4,7 @@ import type { Failure } from '../../schemas/errors.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Replica, ServiceState, Step } from '../../schemas/rollout.ts';
 import { backoffMs } from './backoff.ts';
-import { goodOf, isRolling, targetOf } from './deployments.ts';
+import { goodOf, isEnding, isRolling, targetOf } from './deployments.ts';
 import { failRollout, noteFailures } from './judge.ts';
 import { eventOf } from './move.ts';
 import { place, withSetAside } from './place.ts';
@@ -71,6 +71,9 @@ export function foldFailure(
 
 // Private
 
+/** What is to end is paid for until it has: the longest pause before that is tried again. */
+const MOST_PAID_MS = 60_000;
+
 /** The next offer, as another attempt: its request is recorded before it is sent, in the pass that follows at once. */
 function placedAnew(
   noted: Outcome,
@@ -109,7 +112,8 @@ function refused(noted: Outcome, step: Step, replica: Replica, failure: Failure,
 function retried(noted: Outcome, replica: Replica, failure: Failure, now: number): Outcome {
   const tries = replica.tries + 1;
   const isGuarded = isRolling(noted.state) && noted.state.good !== null;
-  const retryAt = failure.retryAt ?? now + backoffMs(tries, isGuarded);
+  const pauseMs = Math.min(backoffMs(tries, isGuarded), isEnding(replica) ? MOST_PAID_MS : Number.MAX_VALUE);
+  const retryAt = failure.retryAt ?? now + pauseMs;
   return { ...noted, state: update(noted.state, { ...replica, detail: failure.message, tries, retryAt }) };
 }
 

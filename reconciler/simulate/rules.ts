@@ -166,12 +166,14 @@ function doubles(
   );
 }
 
-/** Nobody is stopped while proxies still send it requests. */
+/** Nobody is stopped while proxies still send it requests. One of the same name in a former life is another one. */
 function hurt(states: ReadonlyMap<string, ServiceState>, table: RouteTable | null): Broken {
-  const routed = new Set(table?.routes.flatMap(({ replicas }) => replicas.map(({ name }) => name)));
+  const placeOf = ({ name, endpoint }: Pick<Replica, 'name' | 'endpoint'>) =>
+    `${name} ${JSON.stringify(endpoint)}`;
+  const routed = new Set(table?.routes.flatMap(({ replicas }) => replicas.map(placeOf)));
   return [...states.values()].flatMap(({ service, replicas }) =>
     replicas
-      .filter(({ name, phase }) => phase === 'stopping' && routed.has(name))
+      .filter((replica) => replica.phase === 'stopping' && routed.has(placeOf(replica)))
       .map(({ name }) => [service, `${name} is stopped while the proxies still send it requests`] as const),
   );
 }

@@ -45,13 +45,16 @@ export interface TrafficOptions {
   readonly accepts: (replica: RouteReplica) => boolean;
   /** Nobody wakes a service while the reconciler is down, so nothing is held. */
   readonly isDaemonUp: () => boolean;
+  /** A request found nobody who would take it. */
+  readonly onRefused?: (key: string, at: number) => void;
 }
 
 /** How long a request for a sleeping service is held, and how many are; as the proxies have it. */
 const HOLD_MS = 60_000;
 const MOST_HELD = 100;
 
-export function createTraffic({ flows, routeOf, accepts, isDaemonUp }: TrafficOptions): Traffic {
+export function createTraffic(options: TrafficOptions): Traffic {
+  const { flows, routeOf, accepts, isDaemonUp, onRefused = () => {} } = options;
   const counter = createCounter();
   const sources = flows.map((flow) => ({ flow, sent: 0, next: arrivalAt(flow, 0) }));
   const ending = createHeap<Request>((a, b) => a.endsAt < b.endsAt);
@@ -81,12 +84,16 @@ export function createTraffic({ flows, routeOf, accepts, isDaemonUp }: TrafficOp
     server.usedAt = at;
     ending.push({ server, endsAt: at + requestMs });
   };
+  const refuse = (key: string, at: number): void => {
+    countOf(key).failed += 1;
+    onRefused(key, at);
+  };
   const hold = (flow: Flow, at: number): void => {
     const group = wokenGroup(flow.key);
     if (group !== null) counter.arrived(`${flow.key}/${group}`, at);
     const isRoom = waiting.filter(({ flow: { key } }) => key === flow.key).length < MOST_HELD;
     if (group !== null && isRoom && isDaemonUp()) waiting.push({ flow, group, since: at });
-    else countOf(flow.key).failed += 1;
+    else refuse(flow.key, at);
   };
   const arrive = (flow: Flow, at: number, open: readonly Server[]): void => {
     const server = leastBusy(open);
@@ -128,7 +135,7 @@ export function createTraffic({ flows, routeOf, accepts, isDaemonUp }: TrafficOp
       waiting = waiting.filter(({ flow, since }) => {
         const server = leastBusy(openOf(flow.key));
         if (server !== null) serve(server, flow, now);
-        else if (now - since >= HOLD_MS) countOf(flow.key).failed += 1;
+        else if (now - since >= HOLD_MS) refuse(flow.key, now);
         else return true;
         return false;
       });

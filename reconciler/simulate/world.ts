@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly isSameMachine: boolean;
   /** Whether it dies there, and after how long a new one starts; null: it lives on. */
   readonly deathAt: (crossing: Crossing) => number | null;
+  /** A request found nobody who would take it. */
+  readonly onRefused?: (key: string, at: number) => void;
   readonly onRuleBroken: (service: string, text: string) => void;
   readonly onFailure: (key: string | null, failure: Failure) => void;
   readonly onLife: (kind: 'started' | 'crashed') => void;
@@ -98,6 +100,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     routeOf: proxies.routeOf,
     accepts: ({ endpoint }) => isOpen(endpoint),
     isDaemonUp: () => daemon !== null,
+    ...(options.onRefused && { onRefused: options.onRefused }),
   });
   const rules = createRules({
     live: () => clouds.flatMap((cloud) => cloud.live()),

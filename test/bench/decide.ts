@@ -135,7 +135,7 @@ function calmWorld(seed: number): Parameters<typeof live>[0] {
     { kind: 'commit' as const, version: (seed * 7 + i * 3) % 40 },
     { kind: 'wait' as const, ms: 120_000 },
   ]);
-  return { seed, clouds: ['local', 'slow'], happenings: commits.flat() };
+  return { seed, clouds: ['local', 'slow'], traffic: 'steady', happenings: commits.flat() };
 }
 
 function notesOf({ services, changes, passes, minutes }: SteadyReport): string[] {

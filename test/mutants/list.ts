@@ -429,6 +429,14 @@ export const MUTANTS: readonly Mutant[] = [
     killedBy: [[HEALING, 'ignores even SIGKILL']],
   },
   {
+    against: 'backoff',
+    bug: 'what is paid for is left alone for ever longer',
+    file: `${PLAN}/outcome.ts`,
+    from: 'isEnding(replica) ? MOST_PAID_MS : Number.MAX_VALUE',
+    to: 'Number.MAX_VALUE',
+    killedBy: [[HEALING, 'does not give back']],
+  },
+  {
     against: 'start and ready',
     bug: 'a candidate may take for ever',
     file: `${PLAN}/judge.ts`,

@@ -133,6 +133,13 @@ describe('a replica', () => {
     await world.runUntil('two run again', isWhole(3));
   });
 
+  test('whose machine the cloud does not give back is paid for no longer than need be', async () => {
+    const world = await running(web('one', 1));
+    world.cloud.inject({ operation: 'terminate', kind: 'transient', effect: 'before', times: 12 });
+    await world.commit(null);
+    await world.runUntil('it is gone', (now) => now === null, 10 * 60_000);
+  });
+
   test('that ignores even SIGKILL is ended with its machine', async () => {
     const [one, two] = [web('one'), web('two')];
     const world = await running(one, {

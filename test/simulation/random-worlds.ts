@@ -1,14 +1,26 @@
-// Random worlds: commits of good, crashing, slow and sick versions in one or two groups on several clouds, while machines
-// are lost, taken away or edited, clouds fail or are sold out, proxies do not listen, daemons are killed and laptops
-// sleep. At every moment the rules hold (`rules.ts` and `plan/check` look); when the trouble ends, what was asked last runs.
+// Random worlds: commits of good, crashing, slow and sick versions in one or two groups on several clouds, some with a
+// schedule, a longest duration, a limited retry or idle GPUs, beside another service that wants the same machines; while
+// machines are lost, taken away or edited, clouds refuse, fail or are sold out, files break and are suspended, traffic
+// comes and goes, proxies do not listen, daemons are killed and laptops sleep. At every moment the rules hold (`rules.ts`,
+// `plan/check` and the clients look); the world's trouble is held against no revision; and when it ends, what was asked
+// last runs.
 import fc from 'fast-check';
 import type { Behaviour } from '../../backends/fake/machine.ts';
-import type { DesiredService, GroupSpec, RolloutPolicy } from '../../schemas/desired.ts';
+import type { Flow } from '../../reconciler/simulate/traffic.ts';
+import type {
+  DesiredRecord,
+  DesiredService,
+  GroupSpec,
+  Pending,
+  RolloutPolicy,
+  ServiceSpec,
+} from '../../schemas/desired.ts';
+import type { FailureKind, Problem } from '../../schemas/errors.ts';
 import type { Offer } from '../../schemas/offer.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
 import { group, LOCAL, service, spec } from '../plan/samples.ts';
 import { PROBE } from './services.ts';
-import { simulate, type World } from './world.ts';
+import { START, simulate, type World } from './world.ts';
 
 /** What one world came to. */
 export interface Account {
@@ -21,11 +33,13 @@ export interface Account {
 export interface RandomWorld {
   readonly seed: number;
   readonly clouds: readonly CloudKind[];
+  readonly traffic: TrafficKind;
   readonly happenings: readonly Happening[];
 }
 
 /** How long it may take, once all trouble is over, until what was asked last runs. */
-const RECOVERY_MS = 7_200_000;
+const RECOVERY_MS = 2_700_000;
+const MINUTE = 60_000;
 
 const CLOUDS = {
   local: { offers: [offer('local', 0)], bootMs: 300 },
@@ -43,7 +57,13 @@ const BEHAVIOURS: readonly (readonly [name: string, behaviour: Partial<Behaviour
   ['stubborn', { stopsAfterMs: null }],
   ['mortal', { exitsAfterMs: 200_000, exitCode: 0 }],
   ['deaf', { closes: { everyMs: 50_000, forMs: 4_000 } }],
+  ['brief', { exitsAfterMs: 6_000 }],
+  ['pulling', { pullMs: 25_000 }],
+  ['idle', { gpus: (ms) => [90, ms < 60_000 ? 90 : 0] }],
 ];
+
+/** Whatever happens to these is the world's doing. */
+const BLAMELESS = new Set(['good', 'slow', 'stubborn', 'pulling', 'idle']);
 
 const POLICIES: readonly Partial<RolloutPolicy>[] = [
   {},
@@ -51,14 +71,41 @@ const POLICIES: readonly Partial<RolloutPolicy>[] = [
   { surge: 0, unavailable: 1 },
   { unavailable: 1, livenessMs: 60_000 },
   { onFailure: 'hold' },
+  { bakeMs: 0, drainMs: 5_000 },
+  { provisionMs: 20_000, pullMs: 10_000, surge: 3 },
+  { unavailable: 2, readyMs: 15_000, bakeMs: 60_000 },
 ];
 
-const VERSIONS = Array.from({ length: 40 }, (_, i) => {
+/** What ends it, starts it again, or leaves it at that. */
+const LIVES: readonly Partial<ServiceSpec>[] = [
+  {},
+  { retry: { on: ['error', 'interruption'], durationMs: 2 * MINUTE } },
+  {},
+  { maxDurationMs: 4 * MINUTE },
+  {},
+  { schedule: { cron: ['*/7 * * * *'] }, maxDurationMs: 2 * MINUTE },
+  {},
+  { utilization: { minGpuPercent: 10, windowMs: 2 * MINUTE } },
+  { priority: 50 },
+];
+
+const VERSIONS = Array.from({ length: 66 }, (_, i) => {
   const [kind, behaviour] = BEHAVIOURS[i % BEHAVIOURS.length] ?? ['good', {}];
   const names = i % 5 === 4 ? ['a', 'b'] : i % 7 === 6 ? ['b'] : ['0'];
-  return { desired: version(`${kind}-${i % 16}`, names, i), behaviour };
+  return { kind, desired: version(`${kind}-${i % 16}`, names, i, LIVES[i % LIVES.length]), behaviour };
 });
 const LAST = version('last', ['0'], 1);
+
+/** The other service: none, one that goes first, one that goes last. */
+const OTHERS = [null, other('first', 90), other('last', 0)];
+
+/** Requests to the one service: steady, none, or coming and going. */
+const TRAFFIC = {
+  steady: null,
+  none: [],
+  tides: Array.from({ length: 40 }, (_, i) => flow(i * 10, i * 10 + (i % 3 === 2 ? 10 : 5), 1 + (i % 4) * 3)),
+} as const;
+type TrafficKind = keyof typeof TRAFFIC;
 
 const happening = fc.oneof(
   {
@@ -79,6 +126,14 @@ const happening = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('hunt' as const),
+      times: fc.integer({ min: 2, max: 5 }),
+      everyMs: fc.integer({ min: 2_000, max: 30_000 }),
+    }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('sleep' as const),
@@ -88,6 +143,34 @@ const happening = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('unreliable' as const), percent: fc.nat(40) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('sold-out' as const), is: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('deaf' as const), is: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('suspended' as const), is: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom('broken-file' as const, 'held-back' as const) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('other' as const), which: fc.nat(OTHERS.length - 1) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('fault' as const),
+      operation: fc.constantFrom(
+        ...(['offers', 'create', 'get', 'list', 'terminate', 'run', 'status', 'stop'] as const),
+      ),
+      failure: fc.constantFrom<FailureKind>(
+        'transient',
+        'rate-limited',
+        'quota',
+        'no-capacity',
+        'unauthorized',
+        'bug',
+      ),
+      isAfter: fc.boolean(),
+      times: fc.integer({ min: 1, max: 12 }),
+    }),
+  },
 );
 
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
@@ -95,12 +178,14 @@ type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 export const randomWorld: fc.Arbitrary<RandomWorld> = fc.record({
   seed: fc.nat(),
   clouds: fc.subarray(['local', 'slow', 'small'] as const, { minLength: 1 }),
+  traffic: fc.constantFrom('steady' as const, 'steady' as const, 'none' as const, 'tides' as const),
   happenings: fc.array(happening, { minLength: 3, maxLength: 16 }),
 });
 
 /** Lives through a world. Throws when a rule was broken, or when what was asked last does not run in time. */
-export async function live({ seed, clouds, happenings }: RandomWorld): Promise<Account> {
-  const trouble = { isSoldOut: false };
+export async function live({ seed, clouds, traffic, happenings }: RandomWorld): Promise<Account> {
+  const trouble: Trouble = { isSoldOut: false, asked: null, hasOther: false, killed: new Set() };
+  const flows = TRAFFIC[traffic];
   const behaviours = new Map(
     VERSIONS.flatMap(({ desired, behaviour }) =>
       Object.values(desired.shapes).map((shape) => [shape, behaviour] as const),
@@ -108,6 +193,7 @@ export async function live({ seed, clouds, happenings }: RandomWorld): Promise<A
   );
   const world = await simulate({
     seed,
+    ...(flows && { flows }),
     behaviour: (shape) => behaviours.get(shape) ?? {},
     clouds: clouds.map((name) => {
       const { offers, ...more } = CLOUDS[name];
@@ -120,6 +206,7 @@ export async function live({ seed, clouds, happenings }: RandomWorld): Promise<A
   const startedAt = world.now();
   for (const each of happenings) await happen(world, each, trouble);
   await recover(world, trouble);
+  await judge(world, trouble);
   return {
     minutes: (world.now() - startedAt) / 60_000,
     decisions: world.crossed.filter((boundary) => boundary === 'decided').length,
@@ -134,13 +221,30 @@ function offer(backend: string, price: number, spot: boolean = false): Offer {
   return { ...LOCAL, backend, price, spot, instance: spot ? 'spot' : 'steady' };
 }
 
+/** From the beginning of the world, in minutes. */
+function flow(from: number, to: number, rps: number): Flow {
+  const at = (minutes: number) => START + minutes * MINUTE;
+  return { key: 'main/web', from: at(from), to: at(to), rps: [rps, rps], requestMs: 700 };
+}
+
+function other(command: string, priority: number): DesiredService {
+  const groups = [group({ replicas: { min: 1, max: 1 } }, { commands: [command] })];
+  return service('other', { command, priority }, { groups, probes: [PROBE], priority });
+}
+
 /** The count, the policy and whether traffic changes the count go by `number`. */
-function version(command: string, names: readonly string[], number: number): DesiredService {
+function version(
+  command: string,
+  names: readonly string[],
+  number: number,
+  life: Partial<ServiceSpec> = {},
+): DesiredService {
   const count = 1 + (number % 3);
-  const scales = number % 11 === 5;
+  const scales = number % 11 === 5 || number % 11 === 8;
+  const least = number % 11 === 8 ? 0 : 1;
   const groups = names.map((name): GroupSpec => {
     const base = group(
-      { name, replicas: { min: scales ? 1 : count, max: scales ? 4 : count } },
+      { name, replicas: { min: scales ? least : count, max: scales ? 4 : count } },
       { commands: [command] },
     );
     return {
@@ -157,19 +261,49 @@ function version(command: string, names: readonly string[], number: number): Des
     startMs: 90_000,
     ...POLICIES[number % POLICIES.length],
   };
-  return service('web', { command, number, names: [...names] }, { groups, probes: [PROBE], policy });
+  const probes = number % 6 === 5 ? [] : [PROBE];
+  return service('web', { command, number, names: [...names] }, { groups, probes, policy, ...life });
 }
 
-async function happen(world: World, each: Happening, trouble: { isSoldOut: boolean }): Promise<void> {
+interface Trouble {
+  isSoldOut: boolean;
+  /** What was asked last. */
+  asked: DesiredService | null;
+  hasOther: boolean;
+  /** Shapes of processes that were killed. */
+  readonly killed: Set<string>;
+}
+
+async function happen(world: World, each: Happening, trouble: Trouble): Promise<void> {
   switch (each.kind) {
     case 'commit':
-      return world.commit(VERSIONS[each.version]?.desired ?? null);
+      trouble.asked = VERSIONS[each.version]?.desired ?? null;
+      return world.commit(trouble.asked);
     case 'remove':
+      trouble.asked = null;
       return world.commit(null);
+    case 'suspended':
+      return record(world, trouble, each.is ? { suspended: true } : {});
+    case 'broken-file':
+      return record(world, trouble, { problems: [PROBLEM] });
+    case 'held-back':
+      return record(world, trouble, { pending: PENDING });
+    case 'other':
+      trouble.hasOther = true;
+      return world.commit(OTHERS[each.which] ?? null, 'other');
+    case 'fault': {
+      const { operation, failure: kind, times } = each;
+      // A refusal is definite: what was refused was not done.
+      const effect = each.isAfter && kind === 'transient' ? 'after' : 'before';
+      for (const cloud of world.clouds.values()) cloud.inject({ operation, kind, effect, times });
+      return;
+    }
     case 'wait':
       return world.run(each.ms);
     case 'kill':
       return world.killAt(world.crossed.length + each.after);
+    case 'hunt':
+      return hunt(world, each.times, each.everyMs);
     case 'sleep':
       return world.sleep(each.ms);
     case 'unreliable':
@@ -184,27 +318,70 @@ async function happen(world: World, each: Happening, trouble: { isSoldOut: boole
     case 'lose':
     case 'notice':
     case 'edit':
-      return harm(world, each.kind, each.which);
+      return harm(world, each.kind, each.which, trouble);
   }
 }
 
-function harm(world: World, kind: 'crash' | 'lose' | 'notice' | 'edit', which: number): void {
+/** Takes the newest machine, again and again. */
+async function hunt(world: World, times: number, everyMs: number): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    await world.run(everyMs);
+    const newest = aliveOf(world).toSorted((a, b) => b.createdAt - a.createdAt)[0];
+    if (newest) world.take(newest.id);
+  }
+}
+
+const PROBLEM: Problem = {
+  file: 'web.dstack.yml',
+  line: 1,
+  column: 1,
+  path: '',
+  message: 'is not known',
+  fix: 'Remove it.',
+  severity: 'error',
+};
+const PENDING: Pending = {
+  reason: 'window',
+  commit: 'c0ffee',
+  revision: LAST.revision,
+  service: LAST,
+  since: 0,
+  until: null,
+  detail: 'no window is open',
+};
+
+/** What was asked last, with something that its file, or its folder, says about it. */
+function record(world: World, { asked }: Trouble, more: Partial<DesiredRecord>): Promise<void> {
+  if (asked === null) return Promise.resolve();
+  return world.commitRecord('web', { service: asked, removed: false, problems: [], ...more });
+}
+
+function harm(
+  world: World,
+  kind: 'crash' | 'lose' | 'notice' | 'edit',
+  which: number,
+  { killed }: Trouble,
+): void {
   const alive = aliveOf(world);
   const machine = alive[which % Math.max(1, alive.length)];
   if (!machine) return;
+  if (kind === 'crash') killed.add(machine.tags.shape);
   if (kind === 'crash') world.clouds.get(machine.offer.backend)?.crash(machine.id, 1);
   else if (kind === 'edit') world.retag(machine.id, { shape: 'edited' });
   else world.take(machine.id, kind === 'notice' ? 30_000 : 0);
 }
 
-async function recover(world: World, trouble: { isSoldOut: boolean }): Promise<void> {
-  for (const cloud of world.clouds.values()) cloud.unreliable(0);
+async function recover(world: World, trouble: Trouble): Promise<void> {
+  for (const cloud of world.clouds.values()) cloud.calm();
   trouble.isSoldOut = false;
   world.deafen(false);
   await world.commit(LAST);
+  if (trouble.hasOther) await world.commit(other('settled', 10), 'other');
   const state = await world.runUntil('the last commit runs', isLast, RECOVERY_MS);
   const shapes = state?.replicas.map(({ shape }) => shape);
-  const routed = world.table()?.routes.flatMap(({ replicas }) => replicas.map(({ name }) => name));
+  if (trouble.hasOther) await isSettled(world);
+  const own = world.table()?.routes.filter((route) => route.service === 'web') ?? [];
+  const routed = own.flatMap(({ replicas }) => replicas.map(({ name }) => name));
   const names = state?.replicas.map(({ name }) => name);
   must(
     same(
@@ -215,10 +392,33 @@ async function recover(world: World, trouble: { isSoldOut: boolean }): Promise<v
   );
   must(same(routed?.toSorted(), names?.toSorted()), `${routed} are routed, ${names} run`);
   const alive = aliveOf(world).length;
-  must(alive === 2, `${alive} machines are left`);
-  const events = await world.store.events({ project: 'main', service: 'web', limit: 100_000 });
-  const broken = events.find(({ event, reason }) => event === 'failure' && reason.includes('broke a rule'));
-  must(broken === undefined, broken?.reason ?? '');
+  must(alive === (trouble.hasOther ? 3 : 2), `${alive} machines are left`);
+}
+
+async function isSettled(world: World): Promise<void> {
+  const read = async () => (await world.store.load('main/other'))?.state as ServiceState | null | undefined;
+  for (const end = world.now() + RECOVERY_MS; ; await world.run(1_000)) {
+    const state = await read();
+    const isThere = state?.status === 'running' && state.replicas.length === 1 && state.good === state.target;
+    if (isThere && state.deployments.at(-1)?.shapes['0'] === state.replicas[0]?.shape) return;
+    must(world.now() < end, `the other service is ${state?.status}: ${JSON.stringify(state?.waiting)}`);
+  }
+}
+
+/** No decision broke a rule, and nothing was set aside for what the world did. */
+async function judge(world: World, { killed }: Trouble): Promise<void> {
+  for (const name of ['web', 'other']) {
+    const events = await world.store.events({ project: 'main', service: name, limit: 100_000 });
+    const broken = events.find(({ event, reason }) => event === 'failure' && reason.includes('broke a rule'));
+    must(broken === undefined, broken?.reason ?? '');
+    for (const { deployment: number } of events.filter(({ event }) => event === 'quarantined')) {
+      const made = events.find(({ event, deployment }) => event === 'deployment' && deployment === number);
+      const blamed = VERSIONS.find(({ desired }) => made?.reason.includes(desired.revision));
+      // A process that is killed looks like one that cannot.
+      if (Object.values(blamed?.desired.shapes ?? {}).some((shape) => killed.has(shape))) continue;
+      must(!BLAMELESS.has(blamed?.kind ?? 'good'), `${name}: ${made?.reason} is set aside, and did nothing`);
+    }
+  }
 }
 
 function isLast(state: ServiceState | null): boolean {

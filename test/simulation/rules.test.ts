@@ -99,7 +99,8 @@ test('routing what is not ready is fine while nothing is', () => {
 
 test('stopping what the proxies still serve', () => {
   const { record, look, broken } = world();
-  record([first, second, replica('web-3', { phase: 'stopping' })]);
+  const endpoint = { kind: 'tcp', host: 'web-3', port: 1 } as const;
+  record([first, second, replica('web-3', { phase: 'stopping', endpoint })]);
   look([machine('web-1'), machine('web-2'), machine('web-3')], routed('web-3'));
   expect(broken).toEqual(['web-3 is stopped while the proxies still send it requests']);
 });

@@ -4,7 +4,8 @@ import type { Behaviour } from '../../backends/fake/machine.ts';
 import { type Fake, type FakeOptions, openFake } from '../../backends/fake.ts';
 import type { Boundary } from '../../reconciler/boundary.ts';
 import { virtualClock } from '../../reconciler/simulate/clock.ts';
-import { openWorld } from '../../reconciler/simulate/world.ts';
+import type { Flow } from '../../reconciler/simulate/traffic.ts';
+import { openWorld, type World as Simulated } from '../../reconciler/simulate/world.ts';
 import type { MemoryStore } from '../../reconciler/store/memory.ts';
 import type { Tags } from '../../schemas/actual.ts';
 import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
@@ -12,10 +13,14 @@ import type { ServiceState } from '../../schemas/rollout.ts';
 import type { RouteTable } from '../../schemas/routes.ts';
 import { LOCAL } from '../plan/samples.ts';
 
-const START = 1_700_000_000_000;
+export const START = 1_700_000_000_000;
 const LEASE_MS = 30_000;
 /** Enough clients that each replica is always answering some. */
 const CLIENTS = { rps: 6, requestMs: 700 };
+/** What has accepted connections, and was to serve, for so long is in the routes. */
+const SURELY_MS = 15_000;
+/** So long after the reconciler, its clock or the proxies were hampered, nothing is sure. */
+const RECOVERY_MS = 90_000;
 
 export interface World {
   readonly store: MemoryStore;
@@ -60,6 +65,8 @@ export interface WorldOptions {
   readonly bootMs?: number;
   readonly capacity?: number;
   readonly service?: string;
+  /** Requests, in place of steady ones. */
+  readonly flows?: readonly Flow[];
   /** In place of the one of this machine. */
   readonly clouds?: readonly (Partial<FakeOptions> &
     Pick<FakeOptions, 'offers'> & { readonly name: string })[];
@@ -86,9 +93,25 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
   const byName = new Map(clouds.map((each) => [each.name, each]));
   const crossed: Boundary[] = [];
   const broken: string[] = [];
+  const openSince = new Map<string, number>();
+  let unsureUntil = 0;
   let killAt = -1;
-
-  const world = await openWorld({
+  let world: Simulated | null = null;
+  /** Those that are to serve, for all that is known: ready ones, or all that were while there are none. */
+  const serving = (name: string) => {
+    const replicas = world?.states.get(name)?.replicas ?? [];
+    const ready = replicas.filter(({ phase }) => phase === 'ready');
+    return ready.length > 0 ? ready : replicas.filter(({ phase }) => phase === 'unready');
+  };
+  const noteOpen = () => {
+    const open = [...(world?.states.keys() ?? [])]
+      .flatMap(serving)
+      .filter(({ endpoint }) => world?.isOpen(endpoint));
+    const names = new Set(open.map(({ name }) => name));
+    for (const name of openSince.keys()) if (!names.has(name)) openSince.delete(name);
+    for (const name of names) if (!openSince.has(name)) openSince.set(name, now());
+  };
+  const opened = await openWorld({
     clock,
     backends: byName,
     origin: {
@@ -103,7 +126,7 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
       probesOf: (deployment) => deployment.spec.probes,
       projectPass: () => async (claim) => ({ lease: claim.lease, wakeAt: null, events: [], release: true }),
     },
-    flows: [
+    flows: options.flows ?? [
       {
         key,
         from: START,
@@ -116,19 +139,30 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
     isSameMachine: false,
     deathAt({ number, boundary }) {
       crossed.push(boundary);
-      return number === killAt ? 0 : null;
+      if (number !== killAt) return null;
+      unsureUntil = Math.max(unsureUntil, now() + RECOVERY_MS);
+      return 0;
+    },
+    onRefused(key, at) {
+      const one = serving(key.slice('main/'.length)).find(
+        ({ name, endpoint }) =>
+          world?.isOpen(endpoint) && at - (openSince.get(name) ?? at) >= SURELY_MS && at >= unsureUntil,
+      );
+      if (one) broken.push(`a request to ${key} was refused though ${one.name} accepts connections`);
     },
     onRuleBroken: (_, text) => broken.push(text),
     onFailure: (failed, failure) => failure.kind === 'bug' && broken.push(`${failed}: ${failure.stack}`),
     onLife: () => {},
     onMoment() {
+      noteOpen();
       if (broken.length > 0) throw new Error(broken.join('\n'));
     },
   });
-  const { store } = world;
+  world = opened;
+  const { store } = opened;
   /** Waits for the project's lease where a dead daemon still holds it. */
   const put = async (name: string, record: DesiredRecord | null) => {
-    while (!(await putDesired(store, name, record))) await world.moveTowards(now() + LEASE_MS);
+    while (!(await putDesired(store, name, record))) await opened.moveTowards(now() + LEASE_MS);
   };
   const read = async () => ((await store.load(key))?.state ?? null) as ServiceState | null;
   const lastEvents = async () => {
@@ -149,33 +183,39 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
       put(name, desired && { service: desired, removed: false, problems: [] }),
     commitRecord: put,
     async run(ms) {
-      for (const end = now() + ms; now() < end; ) await world.moveTowards(end);
+      for (const end = now() + ms; now() < end; ) await opened.moveTowards(end);
     },
     async runUntil(what, until, ms = 3_600_000) {
       const end = now() + ms;
-      await world.moveTowards(now());
+      await opened.moveTowards(now());
       for (let state = await read(); ; state = await read()) {
         if (until(state)) return state;
         if (now() >= end)
           throw new Error(
             `not within ${ms / 1000} s: ${what}\n${JSON.stringify(summary(state))}\n${await lastEvents()}`,
           );
-        await world.moveTowards(end);
+        await opened.moveTowards(end);
       }
     },
     state: read,
-    table: world.proxies.table,
+    table: opened.proxies.table,
     take(id, noticeMs) {
       for (const each of clouds)
-        if (each.machines().some((machine) => machine.id === id)) world.take(each, id, noticeMs);
+        if (each.machines().some((machine) => machine.id === id)) opened.take(each, id, noticeMs);
     },
     retag(id, tags) {
       for (const each of clouds)
         if (each.machines().some((machine) => machine.id === id)) each.retag(id, tags);
     },
-    wake: () => world.wake(key),
-    sleep: clock.sleep,
-    deafen: world.proxies.deafen,
+    wake: () => opened.wake(key),
+    sleep(ms) {
+      clock.sleep(ms);
+      unsureUntil = Math.max(unsureUntil, now() + RECOVERY_MS);
+    },
+    deafen(isDeaf) {
+      opened.proxies.deafen(isDeaf);
+      unsureUntil = isDeaf ? Number.POSITIVE_INFINITY : now() + RECOVERY_MS;
+    },
   };
 }
 
