@@ -18,6 +18,7 @@ import { resolve } from '../../schemas/resolve.ts';
 import type { Service } from '../../schemas/service.ts';
 import { profileRules } from '../../schemas/service-rules.ts';
 import { sparseOf } from '../../schemas/sparse.ts';
+import { dependencyProblems, surroundingsOf } from './dependencies.ts';
 
 export interface ParsedFile {
   /** In the repository, '/'-separated. */
@@ -56,7 +57,7 @@ export interface ParsedTree {
   /** What is checked and listed, but not reconciled. */
   readonly others: readonly Pick<ParsedFile, 'path' | 'type' | 'name'>[];
   readonly problems: readonly Problem[];
-  /** Names that several files claim, with what is said about it: nothing changes for these. */
+  /** Names that several files claim, or that depend on what has errors, with what is said about it: nothing changes for these. */
   readonly conflicts: ReadonlyMap<string, readonly Problem[]>;
 }
 
@@ -109,6 +110,7 @@ export function parseTree(files: readonly ParsedFile[], policy: Policy): ParsedT
     files.filter((file) => file.type === 'service' && file.name !== null),
     (file) => file.name ?? '',
   );
+  const around = surroundingsOf(files);
   const services = new Map<string, ParsedFile>();
   const conflicts = new Map<string, readonly Problem[]>();
   for (const [name, claimants] of claims) {
@@ -118,7 +120,11 @@ export function parseTree(files: readonly ParsedFile[], policy: Policy): ParsedT
         name,
         claimants.map((claimant) => conflict(claimant, claimants)),
       );
-    else if (file?.ok && file.spec) services.set(name, withPolicy(file, file.spec, policy));
+    else if (file?.ok && file.spec) {
+      const problems = dependencyProblems(file, file.spec, around);
+      if (problems.length > 0) conflicts.set(name, problems);
+      else services.set(name, withPolicy(file, file.spec, policy));
+    }
   }
   return {
     services,

@@ -80,6 +80,15 @@ describe('a change of the placement', () => {
     ]);
   });
 
+  test('to a fleet, where no backend has any, names the fleet', async () => {
+    const world = await simulate({ clouds: [{ name: 'cloud', offers: [] }] });
+    await world.commit(placed({ fleets: ['pool'] }));
+    await world.run(1_000);
+    expect((await world.state())?.waiting.map(({ detail }) => detail)).toEqual([
+      'no backend offers what the configuration asks for; it may run only in pool, and no backend here has fleets',
+    ]);
+  });
+
   test('that is taken back while it waits replaces nothing at all', async () => {
     const world = await spread();
     await world.commit(placed({ regions: ['africa'] }));

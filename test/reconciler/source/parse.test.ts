@@ -132,6 +132,38 @@ describe('a tree', () => {
     ]);
   });
 
+  test('a service waits for the fleet, volume or gateway that it names to be without errors, and no other does', () => {
+    const broken = [
+      parse('pool.dstack.yml', 'type: fleet\nname: pool\nnodez: 2\n'),
+      parse('data.dstack.yml', 'type: volume\nname: data\nsize: [\n'),
+      parse('edge.dstack.yml', 'type: gateway\nname: edge\nnope: 1\n'),
+    ];
+    const naming = [
+      parse('a.dstack.yml', `name: aa\n${SERVICE}fleets: [other, pool]\n`),
+      parse('b.dstack.yml', `name: bb\n${SERVICE}volumes: ["data:/data"]\n`),
+      parse('c.dstack.yml', `name: cc\n${SERVICE}gateway: edge\n`),
+      parse('d.dstack.yml', `name: dd\n${SERVICE}fleets: [other]\n`),
+      parse('e.dstack.yml', `name: ee\n${SERVICE}`),
+    ];
+    const tree = parseTree([...broken, ...naming], DEFAULT_POLICY);
+    expect([...tree.services.keys()]).toEqual(['dd', 'ee']);
+    expect(tree.conflicts.get('aa')).toEqual([
+      {
+        file: 'a.dstack.yml',
+        line: 5,
+        column: 17,
+        path: 'fleets[1]',
+        message: 'it names the fleet `pool`, and pool.dstack.yml has errors',
+        fix: 'Fix pool.dstack.yml first, or do not name it.',
+        severity: 'error',
+      },
+    ]);
+    expect(tree.conflicts.get('bb')?.[0]?.message).toMatch(/the volume `data`, and data.dstack.yml/);
+    expect(tree.conflicts.get('cc')?.[0]?.message).toMatch(/the gateway `edge`, and edge.dstack.yml/);
+    const fixed = [parse('pool.dstack.yml', 'type: fleet\nname: pool\nnodes: 2\n'), ...naming];
+    expect([...parseTree(fixed, DEFAULT_POLICY).services.keys()]).toEqual(['aa', 'bb', 'cc', 'dd', 'ee']);
+  });
+
   test('each service has the rollout policy that the folder gives it', () => {
     const { policy } = parsePolicy({ path: 'trueup.yml', text: 'services: {web: {rollout: {surge: 4}}}' });
     const { services } = parseTree([parse('web.dstack.yml'), parse('api.dstack.yml')], policy);
