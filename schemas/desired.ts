@@ -210,6 +210,8 @@ export interface DesiredRecord {
   readonly problems: readonly Problem[];
   /** A newer version that may not be applied yet; until then what stands above is in force. Absent: none. */
   readonly pending?: Pending;
+  /** Its file is gone; it goes on until the service of this name, which is the same one, has been rolled out. */
+  readonly renamedTo?: string;
   /** `suspend` of `trueup.yml` holds it: nothing is rolled out; what runs goes on. Absent: no. */
   readonly suspended?: boolean;
 }

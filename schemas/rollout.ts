@@ -235,6 +235,7 @@ export type WaitingReason =
   | 'window'
   | 'budget'
   | 'deletion-budget'
+  | 'rename'
   | 'suspended'
   | 'backend'
   | 'hold'

@@ -70,7 +70,9 @@ export function admit(input: AdmitInput): Admission {
   for (const name of new Set([...known.keys(), ...next.keys()])) {
     if (gone.has(name)) continue;
     const record = inForce(name, input, waiting.get(name));
-    if (record) records.set(name, marked(record, isSuspended(input.policies.own, name), waiting.get(name)));
+    const to = deletions.renames.find(({ from }) => from === name)?.to;
+    const isHeld = isSuspended(input.policies.own, name);
+    if (record) records.set(name, renamed(marked(record, isHeld, waiting.get(name)), to));
   }
   return {
     records,
@@ -227,6 +229,10 @@ function inForce(
   if (!asked) return before ? { ...before, problems: [] } : null;
   if (!pending) return asked;
   return { service: before?.service ?? null, removed: false, problems: asked.problems };
+}
+
+function renamed({ renamedTo: _, ...record }: DesiredRecord, to: string | undefined): DesiredRecord {
+  return to === undefined ? record : { ...record, renamedTo: to };
 }
 
 function marked(record: DesiredRecord, isSuspended: boolean, pending: Pending | undefined): DesiredRecord {

@@ -108,7 +108,8 @@ function floor({ state: before, actual }: DecisionInput, after: ServiceState): s
   const was = byName(before);
   return target.spec.groups.flatMap((group) => {
     const mine = after.replicas.filter((replica) => replica.group === group.name);
-    const least = isResting(after) ? 0 : group.replicas.min - target.spec.policy.unavailable;
+    const wanted = after.scale?.[group.name]?.count ?? group.replicas.min;
+    const least = isResting(after) ? 0 : wanted - target.spec.policy.unavailable;
     return ['ready', 'unready'].flatMap((phase) => {
       const counted = phase === 'ready' ? new Set(['ready']) : SERVING;
       const left = mine.filter((replica) => counted.has(replica.phase)).length;

@@ -157,6 +157,7 @@ const RESTS: ReadonlySet<WaitingReason> = new Set([
   'window',
   'budget',
   'deletion-budget',
+  'rename',
   'suspended',
   'scaling',
   'schedule',

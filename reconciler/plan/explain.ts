@@ -108,6 +108,8 @@ const NEXT: { readonly [reason in WaitingReason]: string } = {
   hold: 'Nothing happens by itself: push a change of the file, its policy or a secret.',
   approval: 'Approve the commit: the Action does on merge, or POST /api/v1/applies names its plan.',
   'deletion-budget': 'Put the names under `prune: { allow: [...] }` in trueup.yml, or restore the files.',
+  rename:
+    'Once its new name serves, the old one is drained and ended; `trueup why` of that tells what it waits for.',
   budget: 'Make it cheaper, or raise the budget in trueup.yml in a commit of its own.',
   suspended: 'Nothing until `suspend` is lifted in trueup.yml.',
   window: 'The change is applied when the window opens.',

@@ -214,6 +214,10 @@ function serviceReasons(
   const reasons: Reason[] = [];
   const { quarantine, rollout } = state;
   const target = targetOf(state);
+  if (desired?.renamedTo) {
+    const text = `it is called ${desired.renamedTo} now, and ends once that has been rolled out`;
+    reasons.push(wait('rename', '', null, text));
+  }
   if (state.route && !isPublished(state, actual)) {
     reasons.push(wait('publish', '', null, 'until every proxy has the newest route'));
   }

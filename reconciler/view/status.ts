@@ -96,6 +96,7 @@ const HELD_BACK: ReadonlySet<string> = new Set([
   'budget',
   'window',
   'suspended',
+  'rename',
 ]);
 
 function projectLines({ problems, sourceFailure, held, others }: Status): Block[] {

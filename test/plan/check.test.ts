@@ -125,6 +125,23 @@ const CASES: readonly (readonly [rule: string, found: RegExp, found: Case])[] = 
     { after: { replicas: [one, { ...other, phase: 'draining' }], route: route('web-1'), waiting } },
   ],
   [
+    'nor below that of the count which traffic asks for',
+    /keeps 2 of at least 3 while 1 ready/,
+    {
+      before: {
+        deployments: [deployment(service('web', {}, { groups: [group({ replicas: { min: 1, max: 4 } })] }))],
+        scale: { '0': { count: 3, since: 0 } },
+        replicas: [one, other, at('web-3')],
+        lastReplica: 3,
+      },
+      after: {
+        replicas: [one, other, at('web-3', { phase: 'draining' })],
+        route: route('web-1', 'web-2'),
+        waiting,
+      },
+    },
+  ],
+  [
     'nor is one that served, while others do not answer either',
     /keeps 1 of at least 2 while 1 unready/,
     {

@@ -622,6 +622,7 @@ describe('a rename', () => {
     expect((wakeAt ?? 0) - lease.until).toBeLessThan(0);
     expect(await world.names()).toEqual(['one', 'other']);
     expect((await world.project()).renames).toEqual([{ from: 'one', to: 'other' }]);
+    expect((await world.desired('one'))?.renamedTo).toBe('other');
     const serial = (await world.project()).serial;
     await world.pass();
     await world.pass();
