@@ -109,6 +109,8 @@ export interface Rollout {
 
 export interface Quarantine {
   readonly digest: string;
+  /** What was run: if it is asked for again, it has failed before. Absent: by an older program. */
+  readonly shapes?: Deployment['shapes'];
   readonly until: number;
   readonly reason: string;
 }

@@ -3,7 +3,7 @@ import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
 import { trustedGood } from './bake.ts';
-import { adopt, isRolling, isRunningTheSame, targetOf } from './deployments.ts';
+import { adopt, isRolling, isRunningTheSame, sameShapes, targetOf } from './deployments.ts';
 
 export interface Aim {
   readonly state: ServiceState;
@@ -44,8 +44,13 @@ function keep(state: ServiceState, target: Deployment, service: DesiredService, 
   const released: ServiceState = { ...state, deployments, quarantine: null };
   // A rollout that was held where it failed is tried again; one that was rolled back is simply over.
   return state.rollout?.outcome === 'failed' && state.rollout.to === target.number
-    ? begin(released, refreshed, now)
+    ? begin(released, refreshed, isSuspect(state, refreshed), now)
     : { state: released, events: [] };
+}
+
+/** What failed and is tried again all the same is watched from the beginning, as after a first end of a candidate. */
+function isSuspect({ quarantine }: ServiceState, { shapes }: Pick<Deployment, 'shapes'>): boolean {
+  return quarantine?.shapes !== undefined && sameShapes({ shapes: quarantine.shapes }, { shapes });
 }
 
 function open(state: ServiceState, service: DesiredService, now: number): Aim {
@@ -81,11 +86,11 @@ function open(state: ServiceState, service: DesiredService, now: number): Aim {
     quarantine: null,
     backoff: {},
   };
-  const begun = begin(opened, deployment, now);
+  const begun = begin(opened, deployment, isSuspect(state, deployment), now);
   return { state: begun.state, events: [...superseded, ...begun.events] };
 }
 
-function begin(state: ServiceState, deployment: Deployment, now: number): Aim {
+function begin(state: ServiceState, deployment: Deployment, isSuspected: boolean, now: number): Aim {
   const { number, commit, revision } = deployment;
   const from = state.good;
   const event: NewEvent = {
@@ -103,7 +108,7 @@ function begin(state: ServiceState, deployment: Deployment, now: number): Aim {
     endedAt: null,
     outcome: 'rolling' as const,
     reason: '',
-    exits: 0,
+    exits: isSuspected ? 1 : 0,
     unready: 0,
   };
   return {

@@ -69,7 +69,12 @@ export function failRollout(state: ServiceState, reason: string, now: number): J
   const failed: ServiceState = {
     ...state,
     rollout: { ...state.rollout, outcome: 'failed', endedAt: now, reason },
-    quarantine: { digest: target.digest, until: now + policy.quarantineMs, reason },
+    quarantine: {
+      digest: target.digest,
+      shapes: target.shapes,
+      until: now + policy.quarantineMs,
+      reason,
+    },
     backoff: {},
   };
   const kept = state.rollout.endedAt === null ? 'stays' : 'is restored';

@@ -654,6 +654,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     against: 'law 1',
+    bug: 'what failed before is taken at its word when it is tried again',
+    file: `${PLAN}/aim.ts`,
+    from: 'exits: isSuspected ? 1 : 0,',
+    to: 'exits: 0,',
+    killedBy: [[BAKE, 'failed before and is tried again']],
+  },
+  {
+    against: 'law 1',
     bug: 'an old replica leaves for a first candidate that has only just opened its port',
     file: `${PLAN}/bake.ts`,
     from: '?? readyAt(replica)) + FIRST_MS : 0',

@@ -165,6 +165,24 @@ describe('of the candidates of a rollout', () => {
     }
   });
 
+  test('all are watched from the beginning where the same failed before and is tried again', async () => {
+    const again = { ...bad, digest: 'its policy has changed', revision: 'again' };
+    const world = await simulate({ behaviour: behaving([[bad, ends(40_000)]]) });
+    await deployed(world);
+    await world.commit(bad);
+    await world.runUntil('it fails', hasFailed);
+    await world.runUntil('deployment 1 is back', isBack);
+    await world.commit(again);
+    await world.runUntil('it is tried again', (state) => state?.rollout?.outcome === 'rolling');
+    await world.runUntil('it fails again', (state) => {
+      const serving = state?.replicas.filter(
+        ({ shape, phase }) => shape === shapeOf(one) && phase === 'ready',
+      );
+      expect(serving?.length).toBe(2);
+      return hasFailed(state);
+    });
+  });
+
   test('those after the first replace the old ones as soon as they are ready', async () => {
     const world = await simulate();
     await deployed(world, web('one', 6));
