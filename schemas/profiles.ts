@@ -252,13 +252,13 @@ export const profileShape = {
   ),
   idle_duration: about(
     idleDuration.nullish(),
-    'How long a machine that was made for this is kept when idle.',
+    'How long a machine that was made for this is kept when idle. Has no effect yet: machines are given back at once.',
     '1h',
     '5m',
   ),
   utilization_policy: about(
     utilization.nullish(),
-    'Ends what does not use its GPUs. Read and kept; no backend here measures GPUs yet, so nothing is ended by it.',
+    'Ends what does not use its GPUs, where the machine can tell how busy they are.',
     {
       min_gpu_utilization: 10,
       time_window: '30m',

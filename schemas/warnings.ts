@@ -125,7 +125,6 @@ const WITHOUT_EFFECT: readonly (readonly [
 ])[] = [
   ['rate_limits', ({ rate_limits }) => rate_limits.length, 'requests are not limited'],
   ['gateway', ({ gateway }) => gateway, 'the service is reached at the address of this server'],
-  ['utilization_policy', ({ utilization_policy }) => utilization_policy, 'nothing measures GPUs'],
   ['creation_policy', ({ creation_policy }) => creation_policy === 'reuse', 'there are no fleets to reuse'],
   ['instances', ({ instances }) => instances, 'it may run on other machines too'],
 ];
