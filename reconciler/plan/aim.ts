@@ -39,9 +39,12 @@ function keep(state: ServiceState, target: Deployment, service: DesiredService, 
   const { digest, spec, sealed } = service;
   const refreshed: Deployment = isUntouched ? target : { ...target, digest, spec, sealed };
   const deployments = state.deployments.map((deployment) => (deployment === target ? refreshed : deployment));
+  // Whatever was given up is tried again when anything is changed.
+  const { incidents: _, ...rest } = state;
+  const tried = isUntouched ? state : rest;
   const isOver = quarantine !== null && (quarantine.digest !== service.digest || now >= quarantine.until);
-  if (!isOver) return { state: isUntouched ? state : { ...state, deployments }, events: [] };
-  const released: ServiceState = { ...state, deployments, quarantine: null };
+  if (!isOver) return { state: isUntouched ? state : { ...tried, deployments }, events: [] };
+  const released: ServiceState = { ...tried, deployments, quarantine: null };
   // A rollout that was held where it failed is tried again; one that was rolled back is simply over.
   return state.rollout?.outcome === 'failed' && state.rollout.to === target.number
     ? begin(released, refreshed, isSuspect(state, refreshed), now)

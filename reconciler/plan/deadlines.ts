@@ -1,5 +1,5 @@
 // How long each stage of a new replica may take. Only observed time counts.
-import type { RolloutPolicy } from '../../schemas/desired.ts';
+import type { ServiceSpec } from '../../schemas/desired.ts';
 import type { Offer } from '../../schemas/offer.ts';
 import type { Replica } from '../../schemas/rollout.ts';
 
@@ -12,9 +12,10 @@ export interface Deadline {
 }
 
 /** null: in its present stage it may take as long as it likes. */
-export function deadlineOf(replica: Replica, policy: RolloutPolicy): Deadline | null {
+export function deadlineOf(replica: Replica, spec: ServiceSpec): Deadline | null {
   const { phase, offer } = replica;
-  if (phase === 'probing') return { ms: policy.readyMs, words: 'become ready', isWorlds: false };
+  const { policy } = spec;
+  if (phase === 'probing') return { ms: readyMsOf(spec), words: 'become ready', isWorlds: false };
   if (phase !== 'creating' && phase !== 'starting') return null;
   switch (phase === 'creating' ? 'provision' : (replica.stage ?? 'start')) {
     case 'provision': {
@@ -26,6 +27,12 @@ export function deadlineOf(replica: Replica, policy: RolloutPolicy): Deadline | 
     case 'start':
       return { ms: policy.startMs, words: 'open its port', isWorlds: false };
   }
+}
+
+/** A file whose `ready_after` cannot be met in time at all is not asking for a failure: it has that time on top. */
+export function readyMsOf({ policy: { readyMs }, probes }: ServiceSpec): number {
+  const least = Math.max(0, ...probes.map(({ readyAfter, intervalMs }) => (readyAfter - 1) * intervalMs));
+  return least < readyMs ? readyMs : readyMs + least;
 }
 
 /**

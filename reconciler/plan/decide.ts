@@ -55,7 +55,7 @@ export function decide({ project, service, desired, state, actual, now }: Decisi
   const advanced = advance(before, actual, now);
   const judged = judge(before, advanced, now);
   const aimed = aim(judged.state, desired, now);
-  const begun = keepTerm(aimed.state, now);
+  const begun = keepTerm(aimed.state, desired?.suspended === true, now);
   const scaled = scale(begun.state, actual, now);
   const rolled = roll(scaled.state, actual, now);
   const settled = settle(rolled.state, desired, actual, now);

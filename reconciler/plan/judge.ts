@@ -13,7 +13,7 @@ import type {
 import type { Advance, End } from './advance.ts';
 import { backoffMs, HEALTHY_MS } from './backoff.ts';
 import { endedEarly, formerOf, MAX_EXITS, reopened } from './bake.ts';
-import { deadlineOf } from './deadlines.ts';
+import { deadlineOf, readyMsOf } from './deadlines.ts';
 import { adopt, deploymentOf, goodOf, isRolling, isStaying, targetOf } from './deployments.ts';
 import { eventOf } from './move.ts';
 import { withoutSetAside, withSetAside } from './place.ts';
@@ -151,7 +151,7 @@ function whyFailed(state: ServiceState): string | null {
 
 function trialOverdue(replica: Replica, state: ServiceState): boolean {
   const spec = replica.trial && deploymentOf(state, replica.trial.deployment)?.spec;
-  return !!replica.trial && !!spec && replica.trial.stageMs > spec.policy.readyMs;
+  return !!replica.trial && !!spec && replica.trial.stageMs > readyMsOf(spec);
 }
 
 /** New probes that have all met their `ready_after` are the ones that count from now on. */
@@ -164,8 +164,8 @@ function tookOver(replica: Replica, state: ServiceState): Replica {
 
 function overdue(state: ServiceState, now: number): End[] {
   return state.replicas.flatMap((replica) => {
-    const policy = deploymentOf(state, replica.deployment)?.spec.policy;
-    const deadline = policy && isStaying(replica) ? deadlineOf(replica, policy) : null;
+    const spec = deploymentOf(state, replica.deployment)?.spec;
+    const deadline = spec && isStaying(replica) ? deadlineOf(replica, spec) : null;
     if (!deadline || replica.stageMs < deadline.ms) return [];
     const why = replica.detail ? `: ${replica.detail}` : '';
     const reason = `did not ${deadline.words} within ${seconds(deadline.ms)}${why}`;

@@ -10,10 +10,13 @@ export interface Scheduled {
   readonly events: readonly NewEvent[];
 }
 
-/** Starts and stops what is due. A start that was missed is made up for, once; one while it runs means nothing. */
-export function keepTerm(state: ServiceState, now: number): Scheduled {
+/**
+ * Starts and stops what is due. A start that was missed is made up for, once; one while it runs means nothing. What is
+ * suspended is not started.
+ */
+export function keepTerm(state: ServiceState, isSuspended: boolean, now: number): Scheduled {
   const target = targetOf(state);
-  if (!target) return { state, events: [] };
+  if (!target || (isSuspended && state.term && state.term.kind !== 'started')) return { state, events: [] };
   const term = termOf(state, target, now);
   if (term === state.term) return { state, events: [] };
   const { term: before, ...rest } = state;

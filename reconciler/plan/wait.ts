@@ -1,6 +1,6 @@
 // Says what a service is waiting for: every reason why it is not converged and no step is taken now.
 import type { Actual } from '../../schemas/actual.ts';
-import type { DesiredRecord, GroupSpec, Pending, RolloutPolicy } from '../../schemas/desired.ts';
+import type { DesiredRecord, GroupSpec, Pending, ServiceSpec } from '../../schemas/desired.ts';
 import type { Deployment, Replica, ServiceState, Waiting, WaitingReason } from '../../schemas/rollout.ts';
 import { askedText } from './asked.ts';
 import { trustIn } from './bake.ts';
@@ -59,19 +59,20 @@ function sinceOf(before: readonly Waiting[], { reason, subject }: Reason): numbe
 }
 
 function replicaReasons(state: ServiceState, replica: Replica, actual: Actual, now: number): Reason[] {
-  const policy = deploymentOf(state, replica.deployment)?.spec.policy;
-  if (!policy) return [];
+  const spec = deploymentOf(state, replica.deployment)?.spec;
+  if (!spec) return [];
   const fact = actual.replicas[replica.name];
   return fact?.kind === 'unknown'
     ? [wait('backend', replica.name, null, fact.reason)]
-    : phaseReasons(state, replica, policy, now);
+    : phaseReasons(state, replica, spec, now);
 }
 
-function phaseReasons(state: ServiceState, replica: Replica, policy: RolloutPolicy, now: number): Reason[] {
+function phaseReasons(state: ServiceState, replica: Replica, spec: ServiceSpec, now: number): Reason[] {
+  const { policy } = spec;
   const { name, detail } = replica;
   const retryAt = replica.retryAt > now ? replica.retryAt : null;
   const until = (ms: number) => now + Math.max(0, ms - replica.stageMs);
-  const deadline = deadlineOf(replica, policy);
+  const deadline = deadlineOf(replica, spec);
   const late = deadline && until(deadline.ms);
   switch (replica.phase) {
     case 'creating':
@@ -81,9 +82,7 @@ function phaseReasons(state: ServiceState, replica: Replica, policy: RolloutPoli
         ? [wait('instance', name, retryAt ?? late, detail || 'its process is about to be started')]
         : [wait('start', name, late, detail || startText(replica))];
     case 'probing':
-      return [
-        wait('ready', name, until(policy.readyMs), detail || 'its probes have not all met ready_after'),
-      ];
+      return [wait('ready', name, late, detail || 'its probes have not all met ready_after')];
     case 'unready':
       return [
         wait('ready', name, replica.leaving ? null : until(policy.livenessMs), replica.leaving || detail),

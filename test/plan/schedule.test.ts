@@ -144,14 +144,14 @@ describe('a service with a longest duration', () => {
   test('has the time of its processes counted, not that of the wait for a machine and its image', () => {
     const desired = job({ maxDurationMs: HOUR });
     const waiting = state(desired, { replicas: [replica('job-1', { phase: 'creating', everReady: false })] });
-    const later = keepTerm(waiting, START).state;
+    const later = keepTerm(waiting, false, START).state;
     expect(later.term).toEqual({ kind: 'started', since: null });
     for (const stage of ['provision', 'pull'] as const) {
       const fetching = [replica('job-1', { phase: 'starting', stage, everReady: false })];
-      expect(keepTerm({ ...later, replicas: fetching }, START + HOUR).state.term).toEqual(later.term);
+      expect(keepTerm({ ...later, replicas: fetching }, false, START + HOUR).state.term).toEqual(later.term);
     }
     const begun = { ...later, replicas: [replica('job-1', { phase: 'starting', everReady: false })] };
-    expect(keepTerm(begun, START + 3 * HOUR).state.term).toEqual({
+    expect(keepTerm(begun, false, START + 3 * HOUR).state.term).toEqual({
       kind: 'started',
       since: START + 3 * HOUR,
     });

@@ -247,6 +247,14 @@ describe('`retry`', () => {
     await world.runUntil('it runs again', isRunning(2));
   });
 
+  test('that gave up is tried again when anything of the file changes, be it a comment', async () => {
+    const one = limited({ on: ['interruption'], durationMs: HOUR });
+    const world = await running(one, dies);
+    await world.runUntil('it is given up', (now) => now?.waiting[0]?.reason === 'hold');
+    await world.commit({ ...one, digest: 'with a comment' });
+    await world.runUntil('another one is made', (now) => now?.lastReplica === 2);
+  });
+
   test('counts from the beginning of each incident, not from that of the service', async () => {
     const world = await running(limited({ on: ['error'], durationMs: 60_000 }), dies);
     const isLate = (now: ServiceState | null) => now?.status === 'running' && now.lastReplica > 20;

@@ -93,6 +93,20 @@ describe('a suspended service', () => {
   });
 });
 
+test('a suspended service is not started by its schedule; once it is let go, the start is made up for', async () => {
+  const base = web('one', 1);
+  const job: DesiredService = { ...base, spec: { ...base.spec, schedule: { cron: ['*/10 * * * *'] } } };
+  const record = { service: job, removed: false, problems: [] };
+  const world = await simulate();
+  await world.commit(job);
+  await world.runUntil('it waits for its time', (state) => state?.status === 'scheduled');
+  await world.commitRecord('web', { ...record, suspended: true });
+  await world.run(3_600_000);
+  expect(await world.state()).toMatchObject({ status: 'suspended', replicas: [] });
+  await world.commitRecord('web', record);
+  await world.runUntil('it runs', (state) => state?.status === 'running', 60_000);
+});
+
 describe('a service of which something is asked that has to wait', () => {
   test('is healed, is called what it is, and says why', async () => {
     const world = await running();

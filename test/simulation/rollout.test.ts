@@ -96,6 +96,19 @@ describe('a rollout', () => {
     expect(state?.failures.at(-1)?.reason).toMatch(/did not become ready within 30 s: its probe fails: 503/);
   });
 
+  test('whose probes need longer than the deadline to succeed often enough is given that time', async () => {
+    const patient = [{ ...PROBE, intervalMs: 5_000, readyAfter: 6 }];
+    const [one, two] = [
+      web('one', 1, { readyMs: 10_000 }, patient),
+      web('two', 1, { readyMs: 10_000 }, patient),
+    ];
+    const world = await simulate();
+    await running(world, one);
+    await world.commit(two);
+    const state = await world.runUntil('deployment 2 runs', isRunning(2));
+    expect(state?.failures).toEqual([]);
+  });
+
   test('that failed is tried again when the file changes, and not before', async () => {
     const [one, bad, fixed] = [web('one'), web('bad'), web('fixed')];
     const world = await simulate({ behaviour: behaving([[bad, { exitsAfterMs: 300, startMs: null }]]) });
