@@ -47,7 +47,8 @@ export function withSetAside(
   // Several replicas that were on their way to it are refused together.
   if (before && old && now < old.until) return before;
   const failures = (old?.failures ?? 0) + 1;
-  const until = now + pauseMs(failures, priority);
+  // To the second: offers that are refused one after the other are tried again together, by one replica.
+  const until = Math.floor((now + pauseMs(failures, priority)) / 1_000) * 1_000;
   const others = (before ?? []).filter((each) => !isSame(each) && now < each.until + FORGET_MS);
   return [...others, { backend, region, instance, spot, failures, until, reason: failure.message }];
 }

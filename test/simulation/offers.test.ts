@@ -85,6 +85,14 @@ describe('an offer that is refused for lack of capacity', () => {
       expect(waiting[0]?.detail).toContain(text);
   });
 
+  test('is tried again together with the others, by one replica', async () => {
+    const world = await simulate({ clouds: [cloud('only', { capacity: () => 0 })] });
+    await world.commit(web('one', 1));
+    await world.run(600_000);
+    const asked = (await failuresOf(world)).filter((text) => text.includes('small')).length;
+    expect((await world.state())?.lastReplica).toBe(asked);
+  });
+
   test('is tried at once when a commit asks for something else', async () => {
     let capacity = 0;
     const world = await simulate({ clouds: [cloud('only', { capacity: () => capacity })] });
