@@ -110,7 +110,7 @@ export async function createEngine(
       // The lock of the data dir says so: whoever held leases for this machine before is dead.
       await store.endLeases(dataDir.machine);
       for (const name of projects.keys()) requireKey(await projectState(store, name), vault);
-      await restore(ground, loop, prober, publisher);
+      await restore(ground, loop, { prober, publisher, queue });
       for (const name of projects.keys()) await store.ensureProject(name);
       closing.add(() => loop.stop());
       loop.start();
@@ -204,12 +204,12 @@ function reconcileDeps(
 async function restore(
   { store, projects }: Ground,
   loop: Loop,
-  prober: Prober,
-  publisher: Publisher,
+  { prober, publisher, queue }: Pick<Parts, 'prober' | 'publisher' | 'queue'>,
 ): Promise<void> {
   for (const name of projects.keys()) {
     for (const { key, service, state } of await store.list(name)) {
       if (service === '' || !state) continue;
+      queue.note(key, state as ServiceState);
       publisher.set(key, (state as ServiceState).route);
       prober.watch(key, state as ServiceState);
       loop.wake(key);
