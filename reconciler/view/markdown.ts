@@ -50,10 +50,7 @@ export function planMarkdown(plan: Plan, bytes = Number.POSITIVE_INFINITY): stri
 
 /** Text as text: inert in Markdown, in HTML and for what GitHub makes of names, numbers and addresses. */
 export function escaped(text: string): string {
-  return visible(text)
-    .replace(/[@#]|\bgh-(?=\d)|:(?=[a-z+_-][\w+-]*(?::|$))/gi, `$&${BREAK}`)
-    .replace(/[&<>`*_~|\\[\]$\u200b]|:(?=\/\/)/g, (character) => `&#${character.charCodeAt(0)};`)
-    .replace(/www\./gi, (found) => `${found.slice(0, -1)}&#46;`);
+  return inert(visible(text).replace(NAMED, `$&${BREAK}`).replace(AT_THE_END, `$&${BREAK}`));
 }
 
 /** The same for words of ours, in which backticks stand around what is code. */
@@ -61,8 +58,9 @@ export function prose(text: string): string {
   return escaped(text).replace(/&#96;(.*?)&#96;/g, '<code>$1</code>');
 }
 
+/** No colon follows what is in it: `vllm:latest` can be copied as it is. */
 export function code(text: string): string {
-  return text === '' ? '' : `<code>${escaped(text)}</code>`;
+  return text === '' ? '' : `<code>${inert(visible(text).replace(NAMED, `$&${BREAK}`))}</code>`;
 }
 
 /** Columns named in `right` are numbers. Cells are Markdown already. */
@@ -130,6 +128,16 @@ const VALUE = 120;
 
 /** Zero width: keeps `@name` from being a mention, `#1` and `GH-1` from being references, and `:x:` from being a picture. */
 const BREAK = '\u200b';
+
+const NAMED = /[@#]|\bgh-(?=\d)|:(?=[a-z+_-][\w+-]*[:`])/gi;
+/** A colon of ours may follow. */
+const AT_THE_END = /:(?=[a-z+_-][\w+-]*$)/gi;
+
+function inert(text: string): string {
+  return text
+    .replace(/[&<>`*_~|\\[\]$\u200b]|:(?=\/\/)/g, (character) => `&#${character.charCodeAt(0)};`)
+    .replace(/www\./gi, (found) => `${found.slice(0, -1)}&#46;`);
+}
 
 function headTexts(plan: Plan): string[] {
   const source = sourceWords(plan.prices);

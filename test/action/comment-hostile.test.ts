@@ -168,8 +168,7 @@ function tagsOf(text: string): string[] {
 function textOf(page: string): string {
   return page
     .replace(/<pre>.*?<\/pre>/gs, '')
-    .replaceAll('<br>', '\n')
-    .replace(/<[^>]*>/g, '')
+    .replace(/<[^>]*>/g, '\n')
     .replace(/&#(\d+);/g, (_, digits: string) => String.fromCodePoint(Number(digits)))
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
