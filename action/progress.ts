@@ -60,11 +60,12 @@ function serviceProgress(service: string, { commit, events, status, isApproved }
   const held = heldOf(view, isApproved);
   if (view.rollout?.commit === commit) return rolloutProgress(view, view.rollout, status.commit);
   if (!isNewest) return { service, kind: 'superseded', by: status.commit ?? '' };
+  if (held) return { service, kind: 'held', detail: held };
+  // What is said of it until then is said of what was asked before.
+  if (isPending(service, events)) return { service, kind: 'moving', detail: detailOf(view) };
   const quarantine = view.waiting?.find(({ reason }) => reason === 'quarantine');
   if (quarantine) return failed(service, quarantine.detail);
-  if (held) return { service, kind: 'held', detail: held };
-  const isThere = isAsAsked(view) && !isPending(service, events);
-  return isThere ? { service, kind: 'done' } : { service, kind: 'moving', detail: detailOf(view) };
+  return isAsAsked(view) ? { service, kind: 'done' } : { service, kind: 'moving', detail: detailOf(view) };
 }
 
 function rolloutProgress(

@@ -4,7 +4,7 @@
 import type { RolloutPolicy } from '../../schemas/desired.ts';
 import type { Deployment, Replica, Rollout, ServiceState } from '../../schemas/rollout.ts';
 import { HEALTHY_MS } from './backoff.ts';
-import { deploymentOf, isCurrent, isRolling, sameShapes, targetOf } from './deployments.ts';
+import { deploymentOf, goodOf, isCurrent, isRolling, sameShapes, targetOf } from './deployments.ts';
 
 /** Exits of candidates that make a rollout fail: one may be bad luck, two a race, three are the revision. */
 export const MAX_EXITS = 3;
@@ -51,10 +51,12 @@ export function trustedGood(state: ServiceState, now: number): number | null {
 /**
  * When a ready candidate may take the place of another. The first of a group has to hold out for a moment: that a port is
  * open says little. Those after it may at once, unless a candidate of this rollout has ended: then each is watched for longer.
+ * What the last good deployment is made of needs no watching.
  */
 export function trustIn(state: ServiceState): (replica: Replica) => number {
   const target = targetOf(state);
-  if (!isRolling(state) || state.good === null || !target) return () => 0;
+  const good = goodOf(state);
+  if (!isRolling(state) || !target || !good || sameShapes(good, target)) return () => 0;
   const readyAt = (replica: Replica) => replica.readyAt ?? 0;
   if ((state.rollout?.exits ?? 0) > 0)
     return (replica) => (isCurrent(replica, target) ? readyAt(replica) + HEALTHY_MS : 0);

@@ -19,7 +19,7 @@ import { isPublished, roll } from './roll.ts';
 import { routeOf } from './routes.ts';
 import { nextLook, scale } from './scale.ts';
 import { keepTerm, termEndsAt } from './schedule.ts';
-import { servesAsAsked, statusWord } from './status.ts';
+import { servesAsAsked, statusWord, wantedTotal } from './status.ts';
 import { stepsOf } from './steps.ts';
 import { waitingOf } from './wait.ts';
 
@@ -105,7 +105,7 @@ function settle(state: ServiceState, desired: DesiredRecord | null, actual: Actu
   return { state: { ...next, status }, events };
 }
 
-/** Every replica is current, ready, known to every proxy, and nothing of an older deployment is left. */
+/** There are just as many as wanted, each current, ready and known to every proxy; nothing of an older deployment is left. */
 function isDone(state: ServiceState, target: Deployment, actual: Actual): boolean {
   const isSettled = state.replicas.every(
     (replica) =>
@@ -114,7 +114,8 @@ function isDone(state: ServiceState, target: Deployment, actual: Actual): boolea
       replica.trial === null &&
       replica.deployment === target.number,
   );
-  return isSettled && servesAsAsked(state, target) && isPublished(state, actual);
+  const isComplete = state.replicas.length === wantedTotal(state, target) && servesAsAsked(state, target);
+  return isSettled && isComplete && isPublished(state, actual);
 }
 
 function doneText(state: ServiceState, target: Deployment): string {

@@ -85,9 +85,15 @@ function statusWord(record: DesiredRecord | null, state: ServiceState | null): S
   return record.service === null && !record.pending ? 'invalid' : 'starting';
 }
 
+/** The next pass lifts a quarantine whose file asks for something else by now. */
+function isQuarantined(record: Subject['record'], { quarantine }: ServiceState): boolean {
+  return !record?.service || quarantine?.digest === record.service.digest;
+}
+
 /** A file that does not parse, or a change that is held back, is a reason to wait even before the first pass has said so. */
 function waitingOf({ record, state, now }: Subject): readonly Waiting[] {
-  if (state) return state.waiting;
+  if (state)
+    return state.waiting.filter(({ reason }) => reason !== 'quarantine' || isQuarantined(record, state));
   const problem = record?.problems.find(({ severity }) => severity === 'error');
   if (!problem || record?.service) return heldBack(record, [], now);
   return [

@@ -108,6 +108,13 @@ describe('a commit', () => {
     });
   });
 
+  test('that has just been approved has not failed because what was there before did', () => {
+    const quarantined = view({ asked: 'bbbb', ...wait('quarantine') });
+    const seen = progress([quarantined], [READ, event('pending')], { isApproved: true });
+    expect(seen).toMatchObject({ services: [{ kind: 'moving' }] });
+    expect(kinds([quarantined], [READ, event('pending'), event('admitted')])).toEqual([['web', 'failed']]);
+  });
+
   test('of a quarantined revision has failed, and so has one with a problem', () => {
     expect(kinds([view({ asked: 'bbbb', ...wait('quarantine') })], [READ, event('desired')])).toEqual([
       ['web', 'failed'],

@@ -120,11 +120,31 @@ describe('why', () => {
         { reason: 'drain', subject: 'web-1', since: 0, until: 500, detail: 'requests in flight finish' },
         { reason: 'quarantine', subject: '', since: 0, until: 900, detail: 'three exits before ready' },
       ],
+      quarantine: { digest: web.digest, until: 900, reason: 'three exits before ready' },
       failures: [{ replica: 'web-2', deployment: 2, at: 7, reason: 'exited with 1', log: ['boom'] }],
     });
     const why = whyOf(subject({ state: failed }), spell);
     expect(why.next).toMatch(/^Push a fix/);
     expect(why.failure).toMatchObject({ replica: 'web-2', time: '1970-01-01T00:00:00.007Z', log: ['boom'] });
     expect(whySchema.parse(why)).toEqual(why);
+  });
+
+  test('says nothing of a quarantine once the file asks for something else: the next pass lifts it', () => {
+    const waiting = {
+      reason: 'quarantine',
+      subject: '',
+      since: 0,
+      until: 900,
+      detail: 'three exits',
+    } as const;
+    const failed = state(web, {
+      status: 'degraded',
+      waiting: [waiting],
+      quarantine: { digest: 'another', until: 900, reason: 'three exits' },
+    });
+    expect(whyOf(subject({ state: failed }), spell).waiting).toEqual([]);
+    expect(statusOf(subject({ state: failed }), spell).waiting).toBeUndefined();
+    const gone = { service: null, removed: false, problems: [problem] };
+    expect(whyOf(subject({ state: failed, record: gone }), spell).waiting).toHaveLength(1);
   });
 });

@@ -257,3 +257,15 @@ test('whenever its replicas end soon, the one before serves in the end; and a go
     { numRuns: Number(process.env.TRUEUP_WORLDS ?? 15), seed: Number(process.env.TRUEUP_SEED ?? 5) },
   );
 }, 120_000);
+
+test('fewer replicas of what is good already need no watching: the rollout is done when the others are gone', async () => {
+  const world = await simulate();
+  await deployed(world, web('one', 3));
+  await world.commit(web('one', 1));
+  const done = await world.runUntil(
+    'deployment 2 is done',
+    (state) => state?.rollout?.outcome === 'done' && state.target === 2,
+  );
+  expect(done?.replicas).toHaveLength(1);
+  expect(world.now() - (done?.rollout?.startedAt ?? 0)).toBeLessThan(10_000);
+});

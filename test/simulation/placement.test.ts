@@ -85,7 +85,7 @@ describe('a change of the placement', () => {
     await world.commit(placed({ fleets: ['pool'] }));
     await world.run(1_000);
     expect((await world.state())?.waiting.map(({ detail }) => detail)).toEqual([
-      'no backend offers what the configuration asks for; it may run only in pool, and no backend here has fleets',
+      'no backend offers what the configuration asks for: on-demand; it may run only in pool, and no backend here has fleets',
     ]);
   });
 
