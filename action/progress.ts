@@ -27,10 +27,12 @@ export interface Seen {
 }
 
 export function progressOf(seen: Seen): Progress {
-  const { commit, events, status } = seen;
+  const { commit, events, status, isApproved } = seen;
   const own = events.filter((event) => event.commit === commit);
   if (own.length === 0 && status.commit !== commit)
     return { kind: 'unread', detail: status.sourceFailure?.message ?? '' };
+  if (isApproved && status.commit === commit && isPending('', own))
+    return { kind: 'unread', detail: 'it is approved, and about to be applied' };
   const rolled = status.services.filter(({ rollout }) => rollout?.commit === commit);
   const names = new Set([...own.map(({ service }) => service), ...rolled.map(({ name }) => name)]);
   const kept = own.some(({ event }) => event === 'deletions-held') ? status.held : [];

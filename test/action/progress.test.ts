@@ -108,6 +108,13 @@ describe('a commit', () => {
     });
   });
 
+  test('of a commit that has just been approved is not judged before that is applied', () => {
+    const events = [READ, event('pending', ''), event('approved', '')];
+    expect(kinds([view()], events, { isApproved: true })).toBe('unread');
+    expect(kinds([view()], [...events, event('admitted', '')], { isApproved: true })).toEqual([]);
+    expect(kinds([view()], events, { isApproved: true, commit: NEWER })).toEqual([]);
+  });
+
   test('that has just been approved has not failed because what was there before did', () => {
     const quarantined = view({ asked: 'bbbb', ...wait('quarantine') });
     const seen = progress([quarantined], [READ, event('pending')], { isApproved: true });
