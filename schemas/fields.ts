@@ -134,6 +134,12 @@ export function describe(value: Yaml | undefined): string {
   return `\`${typeof value === 'boolean' ? value : numberText(value as bigint | number)}\``;
 }
 
+/** The same where the value may be a secret: of which kind it is, and nothing of it. */
+export function describeKind(value: Yaml | undefined): string {
+  if (typeof value === 'string' && value !== '') return 'text';
+  return typeof value === 'number' || typeof value === 'bigint' ? 'a number' : describe(value);
+}
+
 // Private
 
 function erase(value: unknown, path: readonly PropertyKey[]): void {

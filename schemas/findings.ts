@@ -1,7 +1,7 @@
 // From what zod found to what the user reads: the place in the file, the path, a sentence and a fix.
 import type { z } from 'zod';
 import type { Severity } from './errors.ts';
-import { describe, type Field, MISSING, PLAINLY } from './fields.ts';
+import { describe, describeKind, type Field, MISSING, PLAINLY } from './fields.ts';
 import { closest, type Finding, MANY, type Path, pathText, shown } from './problems.ts';
 import { type Places, placeOf, type YamlDocument } from './yaml.ts';
 import { isMapping, type Yaml } from './yaml-value.ts';
@@ -89,6 +89,9 @@ function unknownKeyFix(key: string, known: readonly string[]): string {
   return known.length > FEW ? 'Remove it.' : `Remove it; known here: ${known.join(', ')}.`;
 }
 
+/** Problems are shown to everybody who sees a pull request. */
+const HOLDS_SECRETS: ReadonlySet<string | number> = new Set(['registry_auth', 'headers']);
+
 function wrongType(path: Path, expected: string, found: Yaml | undefined): Remark {
   if (found === undefined) return missing(path);
   const list = expected === 'array';
@@ -96,7 +99,8 @@ function wrongType(path: Path, expected: string, found: Yaml | undefined): Remar
   const fix = list
     ? 'Write each item on a line of its own, after `- `.'
     : 'Write `key: value` lines, indented below it.';
-  return { path, message: `${wanted} is expected, not ${describe(found)}`, fix };
+  const what = path.some((step) => HOLDS_SECRETS.has(step)) ? describeKind(found) : describe(found);
+  return { path, message: `${wanted} is expected, not ${what}`, fix };
 }
 
 function custom(path: Path, issue: Issue & { readonly code: 'custom' }): Remark {

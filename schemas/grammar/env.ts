@@ -1,5 +1,5 @@
 // Environment variables, as a list of `NAME=value` and `NAME`, or as a mapping.
-import { describe, isWrong, reading, type Say } from '../fields.ts';
+import { describe, describeKind, isWrong, reading, type Say } from '../fields.ts';
 import { shown } from '../problems.ts';
 import { readText } from '../values.ts';
 import { isMapping, type Yaml } from '../yaml-value.ts';
@@ -41,7 +41,7 @@ export const env = reading<Env>((value, say) => {
   if (isMapping(value)) return fromMapping(value, say);
   say(
     [],
-    `variables are expected, not ${describe(value)}`,
+    `variables are expected, not ${describeKind(value)}`,
     'Write `NAME: value` lines, or a list of `NAME=value`.',
   );
   return undefined;
@@ -55,8 +55,8 @@ function fromList(items: readonly Yaml[], say: Say): Env {
     const parts = typeof item === 'string' ? /^([a-zA-Z_][a-zA-Z0-9_]*)(?:=([^\n]*))?$/.exec(item) : null;
     const [, name, value] = parts ?? [];
     if (name === undefined || name === '__proto__') {
-      // The value may be a secret: only what comes before `=` is shown.
-      const seen = typeof item === 'string' ? shown(item.split('=')[0] ?? '') : describe(item);
+      // The value may be a secret: only what comes before `=` or `:` is shown.
+      const seen = typeof item === 'string' ? shown(item.split(/[=:]/)[0] ?? '') : describe(item);
       say([index], `${seen} is not a variable`, 'Write `NAME=value` or `NAME`, on one line.');
     } else if (found.has(name)) say([index], `${shown(name)} is given twice`, 'Remove one of the two.');
     else if (value?.includes('\0')) say([index], 'there is a NUL character in it', 'Remove it.');

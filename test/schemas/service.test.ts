@@ -57,6 +57,21 @@ describe('problems', () => {
   });
 
   test.each([
+    'env: hunter2',
+    'env: ["TOKEN: hunter2", "my token=hunter2"]',
+    'env: {TOKEN: {hunter2: 1}}',
+    'registry_auth: hunter2',
+    'registry_auth: [hunter2]',
+    'probes: [{type: http, headers: hunter2}]',
+    'probes: [{type: http, headers: [hunter2]}]',
+    'probes: [{type: http, headers: [{name: authorization, value: [hunter2]}]}]',
+  ])('%s is wrong, and what may be a secret is not told on', (text) => {
+    const { findings } = parseConfiguration(`${BASE}${text}`);
+    expect(findings).toContainEqual(expect.objectContaining({ severity: 'error' }));
+    expect(JSON.stringify(findings)).not.toContain('hunter2');
+  });
+
+  test.each([
     ['', ': the file is empty'],
     ['[1]', ': a mapping is expected, not a list'],
     ['type: servce', 'type: `servce` is not a type of configuration'],

@@ -25,7 +25,8 @@ test.each([
   ['{A: }', '`A` has no value'],
   ['{A: [x]}', 'text is expected, not a list'],
   ['{A: {key: B, more: C}}', 'text is expected, not a mapping'],
-  ['A=1', 'variables are expected, not `A=1`'],
+  ['A=1', 'variables are expected, not text'],
+  ['["A: x"]', '`A` is not a variable'],
 ])('%s is a mistake', (yaml, message) => {
   expect(read(env, yaml)).toContain(message);
 });
