@@ -1,7 +1,7 @@
 // Everything a replica's process needs that its stored spec does not hold: opened values, the variables every replica
 // gets, and the trees of its mounts.
 import type { ProcessRequest } from '../backends/backend.ts';
-import type { FileMount } from '../schemas/desired.ts';
+import type { FileMount, ProbeSpec } from '../schemas/desired.ts';
 import { Failure } from '../schemas/errors.ts';
 import type { Deployment, Replica } from '../schemas/rollout.ts';
 import { groupOf } from './plan/deployments.ts';
@@ -11,11 +11,14 @@ import type { Source } from './source/git.ts';
 /** Shorter values are too common in ordinary text to be taken out of logs. */
 const LEAST_SECRET = 4;
 /** Names under which people write secrets into a file although they should not. */
-const SECRET_NAME = /KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|PRIVATE|DSN|_URL$/i;
+const SECRET_NAME = /KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|PRIVATE|COOKIE|DSN|_URL$/i;
+
+/** Of a source: what its commits hold. */
+type Contents = Pick<Source, 'description' | 'mount'>;
 
 export function processRequest(
   vault: Vault,
-  source: Source,
+  source: Contents,
   deployment: Deployment,
   replica: Replica,
   project: string,
@@ -35,16 +38,24 @@ export function processRequest(
     registryPassword: password,
     stopMs: deployment.spec.stopMs,
     mounts: [...group.process.files, ...group.process.repos].map(mount),
-    secrets: secretsOf(env, [...(values.secrets ?? []), password ?? '']),
+    secrets: secretsOf([...(values.secrets ?? []), password ?? ''], env, values.probes),
   };
 }
 
 // Private
 
 /** Everything that came from the server's secrets, and what the file itself gives a name that sounds like one. */
-function secretsOf(env: { readonly [name: string]: string }, known: readonly string[]): string[] {
-  const written = Object.entries(env).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
-  return [...new Set([...known, ...written])].filter((value) => value.length >= LEAST_SECRET);
+function secretsOf(
+  known: readonly string[],
+  env: { readonly [name: string]: string },
+  probes: readonly ProbeSpec[],
+): string[] {
+  const variables = Object.entries(env).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
+  const headers = probes.flatMap((probe) => probe.headers).filter(({ name }) => SECRET_NAME.test(name));
+  // Of `Bearer X`, what reads it mostly tells of X alone.
+  const credentials = headers.flatMap(({ value }) => [value, value.slice(value.lastIndexOf(' ') + 1)]);
+  const all = new Set([...known, ...variables, ...credentials]);
+  return [...all].filter((value) => value.length >= LEAST_SECRET);
 }
 
 /** The variables of the reference that a service can rely on (services.md 1.5), and its prefix below the proxy. */
@@ -52,7 +63,7 @@ function environment(
   deployment: Deployment,
   replica: Replica,
   project: string,
-  source: Source,
+  source: Contents,
 ): Record<string, string> {
   const { name } = deployment.spec;
   return {
