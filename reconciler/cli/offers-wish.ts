@@ -7,7 +7,7 @@ import { parseProfiles } from '../../schemas/profiles.ts';
 import { type ParsedFile, parseFile } from '../source/parse.ts';
 import { excerptBlocks } from './excerpt.ts';
 import { CommandFailure } from './failure.ts';
-import { readTree } from './folder.ts';
+import { readWholeTree } from './folder.ts';
 import { render, screenOf } from './screen.ts';
 import type { Session } from './session.ts';
 
@@ -125,7 +125,7 @@ function overridden(base: Placement, flags: OfferFlags, asked: Placement): Place
 // Private: the file
 
 function serviceOf(session: Session, path: string): ServiceSpec {
-  const tree = readTree(path, session.cwd);
+  const tree = readWholeTree(path, session.cwd);
   const [file] = tree.files;
   if (!tree.isAlone || !file) {
     throw new CommandFailure(`${path} is a folder`, 'Name one configuration file with -f.');

@@ -6,7 +6,7 @@ import { type Plan, planSchema } from '../../schemas/plan.ts';
 import { type BetweenOptions, planBetween } from '../plan-between.ts';
 import { planBlocks } from '../view/plan.ts';
 import { CommandFailure } from './failure.ts';
-import { readTree, type SourceFile, type Tree } from './folder.ts';
+import { readWholeTree, type SourceFile, type Tree } from './folder.ts';
 import { mountedObjects } from './objects.ts';
 import type { Session } from './session.ts';
 
@@ -40,13 +40,13 @@ async function planThere(session: Session, path: string | undefined): Promise<Pl
   const client = session.client();
   const query = { project: session.project };
   if (path === undefined) return client.get('plan', query, planSchema);
-  const tree = readTree(path, session.cwd);
+  const tree = readWholeTree(path, session.cwd);
   const objects = await mountedObjects(tree);
   return client.post('plan', query, { files: filesOf(tree), objects }, planSchema);
 }
 
 async function planAlone(session: Session, path: string, catalog: string | undefined): Promise<Plan> {
-  const head = { files: filesOf(readTree(path, session.cwd)), commit: null };
+  const head = { files: filesOf(readWholeTree(path, session.cwd)), commit: null };
   return planBetween(null, head, await listedPrices(session, catalog));
 }
 

@@ -86,7 +86,10 @@ function checkPath(cwd: string, path: string): Checked[] {
     ...settingsFile(tree.policy, 'policy', policy.problems, checked),
     ...settingsFile(tree.profiles, 'profiles', profiles.problems, checked),
   ];
-  return [...settings, ...files];
+  const refused = tree.refused.map((problem) =>
+    checked({ path: problem.file, text: '' }, null, [problem], null),
+  );
+  return [...settings, ...[...files, ...refused].sort((a, b) => (a.absolute < b.absolute ? -1 : 1))];
 }
 
 /** Where a folder is in its repository, '' for the root of one; null outside of any. */

@@ -12,6 +12,7 @@ import {
   type Changes,
   diffTree,
   type Entry,
+  FILE_BYTES,
   listTree,
   objectAt,
   type PathObject,
@@ -135,7 +136,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
 
 // Private
 
-const DEFAULT_LIMITS: Limits = { fileBytes: 1 << 20, files: 20_000, mountBytes: 256 << 20 };
+const DEFAULT_LIMITS: Limits = { fileBytes: FILE_BYTES, files: 20_000, mountBytes: 256 << 20 };
 
 function gitOptionsFor(options: SourceOptions, location: Location): GitOptions {
   return {

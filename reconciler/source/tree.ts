@@ -74,8 +74,11 @@ export async function foldersAt(git: Git, commit: string): Promise<readonly stri
   return records(await git.run(['ls-tree', '-d', '-z', '--name-only', commit]));
 }
 
+/** Larger configuration files are not read. */
+export const FILE_BYTES = 1 << 20;
+
 /** Why this entry cannot be read as a configuration file; null when it can. */
-export function problemWith(entry: Entry, maxBytes: number): Problem | null {
+export function problemWith(entry: Pick<Entry, 'path' | 'type' | 'size'>, maxBytes: number): Problem | null {
   const at = { file: entry.path, line: 1, column: 1, path: '', severity: 'error' } as const;
   if (entry.type !== 'file') return { ...at, ...NOT_A_FILE[entry.type] };
   if (entry.size <= maxBytes) return null;

@@ -1,6 +1,15 @@
 // `trueup validate` over folders, inside of a repository and outside of any, for people and for workflow runs.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -23,14 +32,19 @@ function write(files: { readonly [path: string]: string }): void {
   }
 }
 
-function validate(...args: string[]): { readonly code: number | null; readonly out: string } {
-  const { status, stdout } = spawnSync(process.execPath, [CLI, 'validate', ...args], {
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
     cwd: folder,
     encoding: 'utf8',
     env: { PATH: process.env.PATH, HOME: folder },
     maxBuffer: 1 << 26,
   });
-  return { code: status, out: stdout };
+  return { code: status, out: stdout, err: stderr };
+}
+
+function validate(...args: string[]): { readonly code: number | null; readonly out: string } {
+  const { code, out } = run('validate', ...args);
+  return { code, out };
 }
 
 function problemsOf(...args: string[]): string[] {
@@ -68,6 +82,47 @@ describe('a folder', () => {
   test('below the root of its repository may refer to what lies beside it', () => {
     write({ '.git/HEAD': '', 'services/web.dstack.yml': `${SERVICE}files: [../x]\n` });
     expect(problemsOf('services')).toEqual([]);
+  });
+});
+
+describe('what a commit cannot give', () => {
+  test('links and files that are too large are problems, as the daemon has them', () => {
+    write({ 'web.dstack.yml': SERVICE, 'large.dstack.yml': `${SERVICE}#${'x'.repeat(1 << 20)}\n` });
+    symlinkSync('web.dstack.yml', join(folder, 'link.dstack.yml'));
+    symlinkSync('.', join(folder, 'around'));
+    expect(problemsOf('.')).toEqual([
+      `large.dstack.yml error: this file has ${SERVICE.length + (1 << 20) + 2} bytes; at most ${1 << 20} are read`,
+      'link.dstack.yml error: this is a symbolic link, and links are not followed',
+    ]);
+    expect(validate('.').code).toBe(1);
+  });
+
+  test('is not planned without them', () => {
+    write({ 'web.dstack.yml': SERVICE });
+    symlinkSync('web.dstack.yml', join(folder, 'link.dstack.yml'));
+    expect(run('plan', '--offline', '.')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('link.dstack.yml: this is a symbolic link'),
+    });
+  });
+
+  test('nor a path that leads in circles, or below a file', () => {
+    write({ 'web.dstack.yml': SERVICE });
+    symlinkSync('self', join(folder, 'self'));
+    for (const path of ['self', 'web.dstack.yml/x', 'nowhere'])
+      expect(run('validate', path)).toMatchObject({
+        code: 2,
+        out: '',
+        err: expect.stringContaining(`error: there is no file or folder ${path}`),
+      });
+  });
+
+  test.skipIf(process.getuid?.() === 0)('a folder that may not be read is named (skipped for root)', () => {
+    write({ 'closed/web.dstack.yml': SERVICE });
+    chmodSync(join(folder, 'closed'), 0);
+    const { code, err } = run('validate', '.');
+    chmodSync(join(folder, 'closed'), 0o700);
+    expect([code, err]).toEqual([2, expect.stringMatching(/cannot read .*closed: EACCES\nCheck/)]);
   });
 });
 
