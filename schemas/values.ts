@@ -107,10 +107,7 @@ export function choice<const V extends string>(values: readonly V[]): Field<V> {
       if (found !== undefined) return found;
       const near = typeof value === 'string' ? closest(value, values) : null;
       if (near !== null) return wrong(`${describe(value)} is not known`, `Did you mean \`${near}\`?`);
-      return wrong(
-        `${describe(value)} is not one of ${alternatives(values)}`,
-        `Write ${alternatives(values)}.`,
-      );
+      return wrong(`${describe(value)} is not known`, `Write ${alternatives(values)}.`);
     },
     { enum: values },
   );

@@ -169,10 +169,18 @@ function blocksOf(files: readonly Checked[], width: number): Block[] {
 
 function summary(files: readonly Checked[]): Block {
   const invalid = files.filter(({ ok }) => !ok).length;
-  const errors = files
-    .flatMap(({ problems }) => problems)
-    .filter(({ severity }) => severity === 'error').length;
-  const count = `${files.length} ${files.length === 1 ? 'file' : 'files'}`;
+  const problems = files.flatMap((file) => file.problems);
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const count = counted(files.length, 'file');
   if (invalid === 0) return line(0, strong(count), plain('valid'));
-  return line(0, strong(count), { text: `${invalid} invalid`, tone: 'bad' }, dim(`(${errors} errors)`));
+  return line(
+    0,
+    strong(count),
+    { text: `${invalid} invalid`, tone: 'bad' },
+    dim(`(${counted(errors, 'error')})`),
+  );
+}
+
+function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }

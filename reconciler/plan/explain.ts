@@ -70,7 +70,7 @@ export function whyOf(subject: Subject, spell: Spell): Why {
     service: name,
     status,
     waiting: waiting.map((item) => waitingView(item, spell)),
-    next: nextOf(waiting) ?? settledText(status, state),
+    next: nextOf(waiting, state) ?? settledText(status, state),
     problems: record?.problems ?? [],
     ...(failure && status !== 'running' ? { failure: failureView(failure, spell) } : {}),
   };
@@ -135,11 +135,20 @@ const NEXT: { readonly [reason in WaitingReason]: string } = {
   scaling: 'When the delay is over, the number of replicas follows the traffic that there is then.',
 };
 
-function nextOf(waiting: readonly Waiting[]): string | null {
+function nextOf(waiting: readonly Waiting[], state: ServiceState | null): string | null {
   const order = Object.keys(NEXT);
   const [first] = waiting.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason));
-  return first ? NEXT[first.reason] : null;
+  if (!first) return null;
+  return isWatched(first, state) ? WATCHED : NEXT[first.reason];
 }
+
+/** Ready, in the routes, and not trusted yet. */
+function isWatched({ reason, subject, until }: Waiting, state: ServiceState | null): boolean {
+  const replica = state?.replicas.find(({ name }) => name === subject);
+  return reason === 'ready' && until !== null && replica?.phase === 'ready';
+}
+
+const WATCHED = 'Once it has held out, the next replica is started or an old one leaves.';
 
 /** When nothing is waited for. */
 const SETTLED: { readonly [status in ServiceStatus]: string } = {

@@ -199,14 +199,11 @@ function waitingLine({ reason, subject, since, until, detail }: WaitingView): Bl
 function failureLines({ replica, reason, time, log, probes = [] }: NonNullable<Why['failure']>): Block[] {
   return [
     fact({ text: 'failed', tone: 'bad' }, plain(`${replica} ${reason}`), dim(`at ${clock(time)}`)),
-    ...probes.map(({ streak, failures, detail }, i) =>
-      fact(
-        '',
-        dim(
-          `probe ${i + 1}: ${detail} (${failures > 0 ? `${failures} failed` : `${streak} passed`} in a row)`,
-        ),
-      ),
-    ),
+    ...probes.flatMap(({ streak, failures, detail }, i) => {
+      const wasAsked = streak > 0 || failures > 0;
+      const row = failures > 0 ? `${failures} failed` : `${streak} passed`;
+      return wasAsked ? [fact('', dim(`probe ${i + 1}: ${detail} (${row} in a row)`))] : [];
+    }),
     ...log.map((text) => fact('', dim(`| ${text}`))),
   ];
 }

@@ -113,6 +113,18 @@ describe('why', () => {
     });
   });
 
+  test('what is ready and still watched does not join the routes: it has, and others follow', () => {
+    const next = (phase: 'ready' | 'probing') => {
+      const waiting = [{ reason: 'ready' as const, subject: 'web-1', since: 0, until: 500, detail: '' }];
+      return whyOf(
+        subject({ state: state(web, { waiting, replicas: [replica('web-1', { phase })] }) }),
+        spell,
+      ).next;
+    };
+    expect(next('probing')).toContain('joins the routes');
+    expect(next('ready')).toBe('Once it has held out, the next replica is started or an old one leaves.');
+  });
+
   test('puts what a person can act on first, and shows the failure behind it', () => {
     const failed = state(web, {
       status: 'degraded',

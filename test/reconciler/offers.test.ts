@@ -162,6 +162,7 @@ describe('for what flags ask', () => {
 
   test.each([
     [['--max-price', '-1'], '--max-price: `-1` is not a number above 0'],
+    [['--backend', 'nosuch'], '--backend: `nosuch` is not known. Write `amddevcloud`, `aws`'],
     [['--spot', 'maybe'], 'Allowed choices are auto, spot, on-demand'],
     [['--max-offers', '0'], 'from 1 to 10000'],
     [['--online', '--offline'], 'cannot be used with'],

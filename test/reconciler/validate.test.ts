@@ -85,6 +85,13 @@ describe('a folder', () => {
   });
 });
 
+test('the last line counts as people do', () => {
+  write({ 'a.dstack.yml': `${SERVICE}a: 1\n`, 'web.dstack.yml': SERVICE });
+  expect(validate('.').out).toMatch(/\n2 files 1 invalid \(1 error\)\n$/);
+  write({ 'b.dstack.yml': `${SERVICE}a: 1\n` });
+  expect(validate('.').out).toMatch(/\n3 files 2 invalid \(2 errors\)\n$/);
+});
+
 describe('what a commit cannot give', () => {
   test('links and files that are too large are problems, as the daemon has them', () => {
     write({ 'web.dstack.yml': SERVICE, 'large.dstack.yml': `${SERVICE}#${'x'.repeat(1 << 20)}\n` });
