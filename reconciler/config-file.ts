@@ -42,7 +42,8 @@ export type GitHubSettings = z.infer<typeof githubSchema>;
 const projectSchema = z.strictObject({
   repo: text,
   branch: text.optional(),
-  path: text.optional(),
+  /** '' is the root, as for the Action. */
+  path: z.string().optional(),
   poll: z
     .string()
     .regex(/^[1-9]\d*[smh]$/)

@@ -76,7 +76,8 @@ function gpuWarnings(gpu: Gpu | null, path: Remark['path']): Remark[] {
   const remarks: Remark[] = [];
   const count = gpu?.count.min ?? 0;
   if (count > MANY_GPUS) {
-    const fix = `Write the name (\`RTX${count}\`) or the memory (\`${count}GB\`) if you meant that.`;
+    const name = gpu?.name?.length ? '' : `the name (\`RTX${count}\`) or `;
+    const fix = `Write ${name}the memory (\`${count}GB\`) if you meant that.`;
     remarks.push({ path, message: `this asks for ${count} GPUs in one machine`, fix });
   }
   const vendor = gpu?.name?.find((name) =>

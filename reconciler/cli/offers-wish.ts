@@ -3,6 +3,7 @@
 import { type Query, queryOf } from '../../backends/catalog/query.ts';
 import { backendName } from '../../backends/catalog/row.ts';
 import type { GroupSpec, Placement, ProcessSpec, Range, ServiceSpec } from '../../schemas/desired.ts';
+import type { Severity } from '../../schemas/errors.ts';
 import { parseProfiles } from '../../schemas/profiles.ts';
 import { type ParsedFile, parseFile } from '../source/parse.ts';
 import { excerptBlocks } from './excerpt.ts';
@@ -40,7 +41,7 @@ export interface Wish {
 
 /** Never empty. Throws when the file or a flag is wrong. */
 export function wishesOf(session: Session, flags: OfferFlags): Wish[] {
-  const asked = placementOf(flags);
+  const asked = placementOf(session, flags);
   if (flags.file === undefined) return [wishOf('', asked, null)];
   const { name, groups } = serviceOf(session, flags.file);
   return groups.map((group) => {
@@ -67,7 +68,7 @@ const FLAGS: readonly (readonly [path: RegExp, flag: string])[] = [
   [/^regions\b/, '--region'],
 ];
 
-function placementOf(flags: OfferFlags): Placement {
+function placementOf({ note }: Session, flags: OfferFlags): Placement {
   const { gpu, cpu, memory, disk, spot, maxPrice, backend, region } = flags;
   const file = {
     type: 'service',
@@ -85,8 +86,10 @@ function placementOf(flags: OfferFlags): Placement {
     { root: '', profiles: null },
   );
   const placement = parsed.spec?.groups[0]?.placement;
-  if (placement) return placement;
-  throw new CommandFailure(mistakesIn(parsed), 'See `trueup offers --help`.');
+  if (!placement) throw new CommandFailure(said(parsed, 'error'), 'See `trueup offers --help`.');
+  const doubts = said(parsed, 'warning');
+  if (doubts !== '') note(doubts);
+  return placement;
 }
 
 /** Said once with a comma between, or several times. */
@@ -94,9 +97,9 @@ function namesIn(values: readonly string[]): string[] {
   return values.flatMap((value) => value.split(',')).map((name) => name.trim());
 }
 
-function mistakesIn({ problems }: ParsedFile): string {
-  const mistakes = problems.filter(({ severity }) => severity === 'error');
-  return mistakes.map(({ path, message, fix }) => `${flagAt(path)}: ${message}. ${fix}`).join('\n');
+function said({ problems }: ParsedFile, wanted: Severity): string {
+  const found = problems.filter(({ severity }) => severity === wanted);
+  return found.map(({ path, message, fix }) => `${flagAt(path)}: ${message}. ${fix}`).join('\n');
 }
 
 function flagAt(path: string): string {

@@ -81,6 +81,7 @@ projects:
   other:
     repo: git@git.example:team/other.git
     path: services/
+  third: {repo: repo, path: ''}
 `),
       { MY_KEY: 'from-env', HOOK: 'hush' },
     );
@@ -89,7 +90,8 @@ projects:
       dataDir: join(folder, 'data'),
       local: { slots: 4, price: 0 },
     });
-    const [main, other] = config.projects;
+    const [main, other, third] = config.projects;
+    expect(third).toMatchObject({ path: '.' });
     expect(main).toMatchObject({ name: 'main', pollMs: 120_000, webhookSecret: 'hush', local: true });
     expect(['HF_TOKEN', 'KEY', 'GONE', 'PATH'].map((name) => main?.secrets(name))).toEqual([
       'from-file',

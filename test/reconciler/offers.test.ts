@@ -160,6 +160,14 @@ describe('for what flags ask', () => {
     expect(err).toContain('--backend: `awz` is not known. Did you mean `aws`?');
   });
 
+  test('what is allowed and hardly meant is told, and answered', async () => {
+    const { code, err } = await runHere('--gpu', 'A100:80', '--json');
+    expect([code, err]).toEqual([
+      1,
+      '--gpu: this asks for 80 GPUs in one machine. Write the memory (`80GB`) if you meant that.\n',
+    ]);
+  });
+
   test.each([
     [['--max-price', '-1'], '--max-price: `-1` is not a number above 0'],
     [['--backend', 'nosuch'], '--backend: `nosuch` is not known. Write `amddevcloud`, `aws`'],

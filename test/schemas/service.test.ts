@@ -334,6 +334,14 @@ describe('the normal form', () => {
 });
 
 test.each([
+  ['4090', 'Write the name (`RTX4090`) or the memory (`4090GB`) if you meant that.'],
+  ['A100:80', 'Write the memory (`80GB`) if you meant that.'],
+])('many GPUs, as of gpu: %s, are asked about', (gpu, fix) => {
+  const { findings } = parseConfiguration(`${BASE}resources: {gpu: "${gpu}"}`);
+  expect(findings.map((finding) => finding.fix)).toEqual([fix]);
+});
+
+test.each([
   ['resources: {gpu: 4090}', 'this asks for 4090 GPUs in one machine'],
   ['resources: {gpu: "nvidia,A100"}', 'this asks for a GPU with the name `nvidia`'],
   [
