@@ -1,6 +1,7 @@
 // What `trueup serve` prints: a greeting, then everything that happens, line by line.
 import { homedir, hostname } from 'node:os';
 import type { ServiceView } from '../schemas/api.ts';
+import type { Event } from '../schemas/events.ts';
 import { readStatus, type UrlOf } from './api/read.ts';
 import { render, renderLine, type Screen, screenOf } from './cli/screen.ts';
 import type { Source } from './source/git.ts';
@@ -42,10 +43,12 @@ export function createConsole(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv
       for (const project of projects)
         seen.set(project, (await store.events({ project, limit: 1 })).at(-1)?.seq ?? 0);
       const unannounced = new Set(projects);
+      const named = (event: Event): Event =>
+        projects.length > 1 ? { ...event, service: `${event.project}/${event.service || '-'}` } : event;
       const print = async () => {
         for (const project of projects) {
           const events = await store.events({ project, after: seen.get(project) ?? 0, limit: 200 });
-          for (const event of events) stream.write(renderLine(eventLine(event), screen));
+          for (const event of events) stream.write(renderLine(eventLine(named(event)), screen));
           seen.set(project, events.at(-1)?.seq ?? seen.get(project) ?? 0);
           if (events.length > 0 && unannounced.has(project)) await announce(project);
         }

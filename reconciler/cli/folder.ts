@@ -29,9 +29,9 @@ export function readTree(path: string, cwd: string): Tree {
   const found = statOf(start);
   if (!found) throw new CommandFailure(`there is no file or folder ${path}`, 'Check the path.');
   const root = rootOf(found.isDirectory() ? start : dirname(start));
-  const entries = found.isDirectory()
-    ? walk(start)
-    : [{ path: start, type: 'file' as const, size: found.size }];
+  const isSettings = SETTINGS.some((name) => join(root, name) === start);
+  const alone = isSettings ? [] : [{ path: start, type: 'file' as const, size: found.size }];
+  const entries: readonly Found[] = found.isDirectory() ? walk(start) : alone;
   const read = (absolute: string): SourceFile => ({ path: below(root, absolute), text: readText(absolute) });
   const judged = entries.map(({ path, type, size }) => ({
     path,
@@ -41,7 +41,7 @@ export function readTree(path: string, cwd: string): Tree {
     root,
     files: judged.filter(({ problem }) => problem === null).map(({ path }) => read(path)),
     refused: judged.flatMap(({ problem }) => problem ?? []),
-    isAlone: found.isFile(),
+    isAlone: !found.isDirectory(),
     policy: settingsFile(root, 'trueup', read),
     profiles: settingsFile(join(root, '.dstack'), 'profiles', read),
   };

@@ -131,7 +131,8 @@ function serviceOf(session: Session, path: string): ServiceSpec {
   const tree = readWholeTree(path, session.cwd);
   const [file] = tree.files;
   if (!tree.isAlone || !file) {
-    throw new CommandFailure(`${path} is a folder`, 'Name one configuration file with -f.');
+    const what = tree.isAlone ? 'no configuration' : 'a folder';
+    throw new CommandFailure(`${path} is ${what}`, 'Name one configuration file with -f.');
   }
   const { profiles } = parseProfiles(tree.profiles);
   const parsed = parseFile(file, { root: null, profiles });

@@ -1,17 +1,11 @@
 // `trueup offers`: what could be had for a service, or for what the flags ask, by price lists. Needs no server.
 
 import { marketOf } from '../../backends/catalog/market.ts';
-import {
-  type CatalogFrom,
-  catalogFrom,
-  type LoadedCatalog,
-  openCatalog,
-} from '../../backends/catalog/source.ts';
-import { Failure } from '../../schemas/errors.ts';
+import type { LoadedCatalog } from '../../backends/catalog/source.ts';
 import type { Market } from '../../schemas/offer.ts';
 import { offersBlocks } from '../view/offers.ts';
-import { CommandFailure } from './failure.ts';
 import { type OfferFlags, type Wish, wishesOf } from './offers-wish.ts';
+import { openPrices } from './prices.ts';
 import type { Session } from './session.ts';
 
 export interface OffersOptions extends OfferFlags {
@@ -25,7 +19,8 @@ export interface OffersOptions extends OfferFlags {
 /** 1 when nothing matches, or nothing for one of several groups. */
 export async function showOffers(session: Session, options: OffersOptions): Promise<number> {
   const wishes = wishesOf(session, options);
-  const loaded = await open(session, options);
+  const { catalog: dir, online, offline } = options;
+  const loaded = await openPrices(session.env, { dir, network: offline ? false : online });
   const limit = options.json ? (options.maxOffers ?? JSON_SHOWN) : TABLE_READ;
   const markets = wishes.map((wish) => marketOf(loaded.catalog, wish.placement, wish.process, limit));
   for (const note of notesOf(loaded)) session.note(`note: ${note}`);
@@ -45,19 +40,6 @@ const TABLE_READ = 100_000;
 /** As many as dstack gives. */
 const JSON_SHOWN = 50;
 const BAD_SHOWN = 100;
-
-async function open({ env }: Session, options: OffersOptions): Promise<LoadedCatalog> {
-  try {
-    return await openCatalog(fromOf(options, env));
-  } catch (error) {
-    if (error instanceof Failure) throw new CommandFailure(error.message, error.fix);
-    throw error;
-  }
-}
-
-function fromOf({ catalog: dir, online, offline }: OffersOptions, env: NodeJS.ProcessEnv): CatalogFrom {
-  return catalogFrom(env, { dir, network: offline ? false : online });
-}
 
 function notesOf({ notes, bad }: LoadedCatalog): string[] {
   const [first] = bad;

@@ -1,13 +1,14 @@
 // `trueup plan`: what the newest commit, or a working folder before it is one, would change. Executes nothing.
 
+import { relative } from 'node:path';
 import { marketOf } from '../../backends/catalog/market.ts';
-import { catalogFrom, openCatalog } from '../../backends/catalog/source.ts';
 import { type Plan, planSchema } from '../../schemas/plan.ts';
 import { type BetweenOptions, planBetween } from '../plan-between.ts';
 import { planBlocks } from '../view/plan.ts';
 import { CommandFailure } from './failure.ts';
 import { readWholeTree, type SourceFile, type Tree } from './folder.ts';
 import { mountedObjects } from './objects.ts';
+import { openPrices } from './prices.ts';
 import type { Session } from './session.ts';
 
 export interface PlanOptions {
@@ -41,8 +42,18 @@ async function planThere(session: Session, path: string | undefined): Promise<Pl
   const query = { project: session.project };
   if (path === undefined) return client.get('plan', query, planSchema);
   const tree = readWholeTree(path, session.cwd);
+  if (tree.isAlone) throw notAFolder(path, tree.root, session.cwd);
   const objects = await mountedObjects(tree);
   return client.post('plan', query, { files: filesOf(tree), objects }, planSchema);
+}
+
+/** Everything else would look as if it were gone. */
+function notAFolder(path: string, root: string, cwd: string): CommandFailure {
+  const folder = relative(cwd, root) || '.';
+  return new CommandFailure(
+    `${path} is one file, and what runs is compared with a whole folder`,
+    `Name the folder, as in \`trueup plan ${folder}\`; --offline plans one file.`,
+  );
 }
 
 async function planAlone(session: Session, path: string, catalog: string | undefined): Promise<Plan> {
@@ -52,7 +63,7 @@ async function planAlone(session: Session, path: string, catalog: string | undef
 
 /** Offers of a price list: what somebody published, not what is for sale now. */
 async function listedPrices({ env, note }: Session, dir: string | undefined): Promise<BetweenOptions> {
-  const { catalog, source, date, notes } = await openCatalog(catalogFrom(env, { dir, network: false }));
+  const { catalog, source, date, notes } = await openPrices(env, { dir, network: false });
   for (const text of notes) note(text);
   return {
     prices: { source, date },

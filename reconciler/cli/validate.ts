@@ -2,7 +2,7 @@
 // What only a repository decides (names from paths, paths that leave it, names claimed twice) is an error inside of
 // one; elsewhere nobody knows what lies around the files, and it is a warning.
 import { existsSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { ValidateReport } from '../../schemas/api.ts';
 import type { Problem } from '../../schemas/errors.ts';
 import type { JsonObject } from '../../schemas/json.ts';
@@ -86,10 +86,14 @@ function checkPath(cwd: string, path: string): Checked[] {
     ...settingsFile(tree.policy, 'policy', policy.problems, checked),
     ...settingsFile(tree.profiles, 'profiles', profiles.problems, checked),
   ];
+  const asked = settings.filter(({ absolute }) => absolute === resolve(cwd, path));
+  if (asked.length > 0) return asked;
+  // They are no configurations: unasked, they are spoken of only when something is wrong with them.
+  const wrong = settings.filter(({ problems }) => problems.length > 0);
   const refused = tree.refused.map((problem) =>
     checked({ path: problem.file, text: '' }, null, [problem], null),
   );
-  return [...settings, ...[...files, ...refused].sort((a, b) => (a.absolute < b.absolute ? -1 : 1))];
+  return [...wrong, ...[...files, ...refused].sort((a, b) => (a.absolute < b.absolute ? -1 : 1))];
 }
 
 /** Where a folder is in its repository, '' for the root of one; null outside of any. */
@@ -100,14 +104,13 @@ function folderInRepository(folder: string): string | null {
   }
 }
 
-/** Only spoken of when something is wrong with it: it is no configuration. */
 function settingsFile(
   file: SourceFile | null,
   type: string,
   problems: readonly Problem[],
   checked: Checker,
 ): Checked[] {
-  return file && problems.length > 0 ? [checked(file, type, problems, null)] : [];
+  return file ? [checked(file, type, problems, null)] : [];
 }
 
 type Checker = (

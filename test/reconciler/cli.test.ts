@@ -222,6 +222,14 @@ describe('what goes wrong', () => {
     expect(err).not.toMatch(/\n {4}at /);
   });
 
+  test('a plan of one file against what runs: everything else would look as if it were gone', async () => {
+    mkdirSync(join(folder, 'lone'));
+    writeFileSync(join(folder, 'lone', 'web.dstack.yml'), 'type: service\nport: 1\ncommands: [a]\n');
+    const { code, out, err } = await run(['plan', 'lone/web.dstack.yml']);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain('Name the folder, as in `trueup plan lone`');
+  });
+
   test('a token without the right is refused', async () => {
     const { code, err } = await run(['status'], { TRUEUP_TOKEN: TOKENS.call });
     expect([code, err]).toEqual([1, expect.stringContaining('scope `read`')]);

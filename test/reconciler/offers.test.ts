@@ -1,5 +1,5 @@
 // `trueup offers` as people and scripts meet it: the real program as a child process, without server and network.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -186,6 +186,12 @@ describe('for what flags ask', () => {
   test('lists that are not there are wrong usage too', async () => {
     const { code, err } = await run(['--catalog', 'nowhere']);
     expect([code, err]).toEqual([2, expect.stringContaining('there is no such folder')]);
+  });
+
+  test('for a plan as well', () => {
+    const args = [CLI, 'plan', '--offline', '--catalog', 'nowhere', 'llm.dstack.yml'];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('there is no such folder')]);
   });
 });
 

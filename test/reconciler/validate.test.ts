@@ -85,6 +85,20 @@ describe('a folder', () => {
   });
 });
 
+describe('settings', () => {
+  const profiles = 'profiles: [{name: a, default: true}]\n';
+
+  test('that are named are judged as what they are', () => {
+    write({ 'trueup.yml': 'budgett: 1\n', '.dstack/profiles.yml': profiles, 'web.dstack.yml': SERVICE });
+    expect(problemsOf('trueup.yml')).toEqual([
+      expect.stringMatching(/^trueup\.yml error: `budgett` is not a known key$/),
+    ]);
+    const { files } = validateReportSchema.parse(JSON.parse(validate('.dstack/profiles.yml', '--json').out));
+    expect(files).toEqual([{ path: '.dstack/profiles.yml', type: 'profiles', ok: true, problems: [] }]);
+    expect(validate('.dstack/profiles.yml').out).toBe('✓ .dstack/profiles.yml profiles\n');
+  });
+});
+
 test('the last line counts as people do', () => {
   write({ 'a.dstack.yml': `${SERVICE}a: 1\n`, 'web.dstack.yml': SERVICE });
   expect(validate('.').out).toMatch(/\n2 files 1 invalid \(1 error\)\n$/);
