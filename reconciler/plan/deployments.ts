@@ -94,6 +94,11 @@ export function isRolling(state: ServiceState): boolean {
   return state.rollout?.outcome === 'rolling';
 }
 
+/** A rollout that failed and is held (`on_failure: hold`): nothing more is made for it, and nothing more leaves because of it. */
+export function isHeld({ rollout }: ServiceState, { number }: Deployment): boolean {
+  return rollout?.outcome === 'failed' && rollout.to === number;
+}
+
 /** What a deployment runs, or a service asks for. */
 type Run = Pick<Deployment, 'revision' | 'shapes' | 'spec'>;
 

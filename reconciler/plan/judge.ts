@@ -14,7 +14,16 @@ import type { Advance, End } from './advance.ts';
 import { backoffMs, HEALTHY_MS } from './backoff.ts';
 import { endedEarly, formerOf, MAX_EXITS, reopened } from './bake.ts';
 import { deadlineOf, readyMsOf } from './deadlines.ts';
-import { adopt, deploymentOf, goodOf, isRolling, isStaying, targetOf } from './deployments.ts';
+import {
+  adopt,
+  deploymentOf,
+  goodOf,
+  isCurrent,
+  isHeld,
+  isRolling,
+  isStaying,
+  targetOf,
+} from './deployments.ts';
 import { eventOf } from './move.ts';
 import { withoutSetAside, withSetAside } from './place.ts';
 import { meetsProbes } from './probes.ts';
@@ -107,14 +116,17 @@ export function noteFailures(
 
 // Private
 
-/** A failed rollout is held only while enough of what served is left: what dies must be replaced by what is known to run. */
+/**
+ * A failed rollout is held only while enough of what served is left, and all of it once no candidate is: what dies must be
+ * replaced by what is known to run.
+ */
 function endHold(state: ServiceState): Judgement {
   const [target, good] = [targetOf(state), goodOf(state)];
-  const isHeld = state.rollout?.outcome === 'failed' && state.rollout.to === state.target;
-  if (!isHeld || !target || !good || good === target) return { state, events: [] };
+  if (!target || !isHeld(state, target) || !good || good === target) return { state, events: [] };
   const wanted = Math.min(wantedBy(state, good), wantedBy(state, target));
   const left = state.replicas.filter((replica) => replica.everReady && isStaying(replica)).length;
-  if (left >= wanted - target.spec.policy.unavailable) return { state, events: [] };
+  const isSeen = state.replicas.some((replica) => isCurrent(replica, target));
+  if (left >= wanted - (isSeen ? target.spec.policy.unavailable : 0)) return { state, events: [] };
   const event: NewEvent = {
     service: state.service,
     event: 'rollout-failed',

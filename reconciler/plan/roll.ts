@@ -5,7 +5,17 @@ import type { GroupSpec } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
 import { trustIn } from './bake.ts';
-import { goodOf, groupOf, isAsked, isCurrent, isEnding, isSpare, SURPLUS, targetOf } from './deployments.ts';
+import {
+  goodOf,
+  groupOf,
+  isAsked,
+  isCurrent,
+  isEnding,
+  isHeld,
+  isSpare,
+  SURPLUS,
+  targetOf,
+} from './deployments.ts';
 import { eventOf } from './move.ts';
 import { place } from './place.ts';
 import { freshProbes } from './probes.ts';
@@ -90,7 +100,7 @@ function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual
     (replica) => replica.everReady && !isEnding(replica),
   );
   const current = mine.filter((replica) => isCurrent(replica, target));
-  const outdated = mine.filter((replica) => !isCurrent(replica, target));
+  const outdated = isHeld(before.state, target) ? [] : mine.filter((replica) => !isCurrent(replica, target));
   const surplus = current
     .toSorted(leastLoaded(actual))
     .slice(0, Math.max(0, current.length - wantedReplicas(group, before.state)));
@@ -183,11 +193,6 @@ function createMissing(
   };
 }
 
-/** A rollout that failed and is held (`on_failure: hold`) creates nothing more. */
-function isHeld(state: ServiceState, target: Deployment): boolean {
-  return state.rollout?.outcome === 'failed' && state.rollout.to === target.number;
-}
-
 function newReplica(
   { service, firstAttempt = 1 }: ServiceState,
   number: number,
@@ -230,7 +235,7 @@ function endRemovedGroups(before: Roll, target: Deployment, actual: Actual): Rol
   const serves = target.spec.groups.every(
     (group) => readyCurrent(before.state, target, group.name) >= wantedReplicas(group, before.state),
   );
-  if (!serves || !isPublished(before.state, actual)) return ended;
+  if (!serves || isHeld(before.state, target) || !isPublished(before.state, actual)) return ended;
   return leave(
     ended,
     new Set(strays.filter((replica) => replica.everReady).map((replica) => replica.name)),

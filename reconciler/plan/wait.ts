@@ -5,7 +5,7 @@ import type { Deployment, Replica, ServiceState, Waiting, WaitingReason } from '
 import { askedText } from './asked.ts';
 import { trustIn } from './bake.ts';
 import { deadlineOf } from './deadlines.ts';
-import { deploymentOf, isCurrent, isEnding, isSpare, targetOf } from './deployments.ts';
+import { deploymentOf, isCurrent, isEnding, isHeld, isSpare, targetOf } from './deployments.ts';
 import { type Choice, place } from './place.ts';
 import { gaveUp } from './retry.ts';
 import { ceilingOf, floorOf, isPublished } from './roll.ts';
@@ -146,7 +146,7 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
         ),
       ];
     }
-    if (isHeldRollout(state, target)) return [];
+    if (isHeld(state, target)) return [];
     if (mine.length >= ceilingOf(state, target, group)) {
       // While one is on its way in or out, that is what is waited for.
       return mine.every((replica) => isSettled(replica) && trustedAt(replica) <= now)
@@ -221,7 +221,7 @@ function serviceReasons(
     reasons.push(wait('publish', '', null, 'until every proxy has the newest route'));
   }
   if (quarantine && now < quarantine.until && desired?.service?.digest === quarantine.digest) {
-    const held = target !== null && isHeldRollout(state, target);
+    const held = target !== null && isHeld(state, target);
     const text = `${quarantine.reason}; change the file, its policy or a secret to try again`;
     reasons.push(wait(held ? 'hold' : 'quarantine', '', quarantine.until, text));
   }
@@ -244,10 +244,6 @@ function scalingReasons(state: ServiceState, actual: Actual, now: number): Reaso
   return delayedScalings(state, actual, now).map(({ group, until, detail }) =>
     wait('scaling', group, until, `${detail}; not so soon after the last change`),
   );
-}
-
-export function isHeldRollout(state: ServiceState, target: Deployment): boolean {
-  return state.rollout?.outcome === 'failed' && state.rollout.to === target.number;
 }
 
 function lastFailure(state: ServiceState): string {

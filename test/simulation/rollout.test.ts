@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Behaviour } from '../../backends/fake/machine.ts';
 import type { DesiredService } from '../../schemas/desired.ts';
 import { group, service } from '../plan/samples.ts';
+import { play } from './scenarios.ts';
 import { behaving, isRunning, PROBE, served, shapeOf, web } from './services.ts';
 import { simulate, type World } from './world.ts';
 
@@ -301,6 +302,22 @@ describe('a service', () => {
     expect(state?.waiting.map(({ reason }) => reason)).toContain('quarantine');
     await world.run(1_000);
     expect(await served(world)).toEqual([shapeOf(one), shapeOf(one)]);
+  });
+
+  test('that failed and is held takes the place of nothing more, though one of it is ready', async () => {
+    const { web, story } = await play(`
+commits:
+  - files:
+      trueup.yml: {rollout: {on_failure: hold, unavailable: 1}}
+      web.dstack.yml: {type: service, name: web, port: 80, commands: [v1], replicas: 3}
+  - {at: 10m, files: {web.dstack.yml: {type: service, name: web, port: 80, commands: [v2], replicas: 3}}}
+replicas: {web@2: {crash_after: 10s}}
+duration: 1h`);
+    const failedAt = story.findIndex(({ event }) => event === 'rollout-failed');
+    expect(story[failedAt]?.reason).toMatch(/held where it is$/);
+    const left = story.slice(failedAt).filter(({ event }) => event === 'replica-draining');
+    expect(left).toEqual([]);
+    expect(web).toMatchObject({ minReady: 2, ready: 3 });
   });
 
   test('is not blamed for replicas that had long been well, nor for an end that nobody saw', async () => {
