@@ -101,8 +101,9 @@ export interface Rollout {
   readonly outcome: 'rolling' | 'done' | 'failed' | 'superseded';
   /** Why it failed, in words; '' otherwise. */
   readonly reason: string;
-  /** Exits of its candidates. */
+  /** Exits of its candidates; one more if what it is made of has failed before (`isAgain`). */
   readonly exits: number;
+  readonly isAgain?: true;
   /** Candidates that ran but never became ready in time. */
   readonly unready: number;
 }

@@ -112,6 +112,7 @@ function begin(state: ServiceState, deployment: Deployment, isSuspected: boolean
     outcome: 'rolling' as const,
     reason: '',
     exits: isSuspected ? 1 : 0,
+    ...(isSuspected && { isAgain: true as const }),
     unready: 0,
   };
   return {

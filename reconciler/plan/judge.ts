@@ -153,8 +153,11 @@ function whyFailed(state: ServiceState): string | null {
   // Without a good deployment there is nothing to return to: a first one is tried again for ever, with backoff.
   if (rollout?.outcome !== 'rolling' || goodOf(state) === null || state.good === state.target) return null;
   const last = state.failures.at(-1)?.reason ?? '';
-  if (rollout.exits >= MAX_EXITS)
-    return `${rollout.exits} candidates ended ${rollout.endedAt === null ? 'before the rollout was done' : 'soon after they were ready'}; the last one ${last}`;
+  if (rollout.exits >= MAX_EXITS) {
+    const when = rollout.endedAt === null ? 'before the rollout was done' : 'soon after they were ready';
+    const ended = rollout.isAgain ? `it has failed before, and ${rollout.exits - 1}` : rollout.exits;
+    return `${ended} candidates ended ${when}; the last one ${last}`;
+  }
   if (rollout.unready >= MAX_UNREADY)
     return `${rollout.unready} candidates did not become ready; the last one ${last}`;
   const trial = state.replicas.find((replica) => trialOverdue(replica, state));

@@ -111,7 +111,12 @@ function startText({ stage }: Replica): string {
 
 function watchReasons(state: ServiceState, now: number): Reason[] {
   const trustedAt = trustIn(state);
-  const why = state.rollout?.exits ? 'one before it ended' : 'it is the first of its kind';
+  const { exits = 0, isAgain } = state.rollout ?? {};
+  const why = isAgain
+    ? 'it has failed before'
+    : exits
+      ? 'one before it ended'
+      : 'it is the first of its kind';
   const text = `${why}: it is watched for a moment before another leaves because of it`;
   const watched = state.replicas.filter(({ phase }) => phase === 'ready');
   return watched.flatMap((replica) =>

@@ -174,13 +174,18 @@ describe('of the candidates of a rollout', () => {
     await world.runUntil('deployment 1 is back', isBack);
     await world.commit(again);
     await world.runUntil('it is tried again', (state) => state?.rollout?.outcome === 'rolling');
-    await world.runUntil('it fails again', (state) => {
+    const texts = new Set<string>();
+    const failed = await world.runUntil('it fails again', (state) => {
+      for (const { detail } of state?.waiting ?? []) texts.add(detail);
       const serving = state?.replicas.filter(
         ({ shape, phase }) => shape === shapeOf(one) && phase === 'ready',
       );
       expect(serving?.length).toBe(2);
       return hasFailed(state);
     });
+    expect([...texts].join()).toContain('it has failed before: it is watched for a moment');
+    const ended = failed?.failures.filter(({ deployment }) => deployment === 3);
+    expect(failed?.rollout?.reason).toContain(`it has failed before, and ${ended?.length} candidates ended`);
   });
 
   test('those after the first replace the old ones as soon as they are ready', async () => {
