@@ -18,7 +18,7 @@ export function statusWord(state: ServiceState, desired: DesiredRecord | null): 
   if (!target) return 'starting';
   if (isResting(state)) return state.term?.kind === 'stopped' ? 'stopped' : 'scheduled';
   if (wantedTotal(state, target) === 0 && state.replicas.length === 0) return 'scaled-to-zero';
-  if (isRolling(state)) return rollingWord(state);
+  if (isRolling(state)) return rollingWord(state, target);
   const serves = servesAsAsked(state, target) || isGrowing(state, target);
   if (serves && !isSetBack(state, desired)) return 'running';
   if (state.replicas.some((replica) => replica.phase === 'ready')) return 'degraded';
@@ -32,6 +32,16 @@ function isComingUp(state: ServiceState): boolean {
 
 export function wantedTotal(state: ServiceState, target: Deployment): number {
   return target.spec.groups.reduce((sum, group) => sum + wantedReplicas(group, state), 0);
+}
+
+/** A first deployment that fails is tried again for ever; this tells that it does. */
+export function startsBadly({ rollout, incidents }: ServiceState): boolean {
+  const { exits = 0, unready = 0 } = rollout ?? {};
+  return (
+    exits >= MAX_EXITS ||
+    unready >= MAX_UNREADY ||
+    Object.values(incidents ?? {}).some(({ isOver }) => isOver)
+  );
 }
 
 /** Every group has its wanted number of ready replicas of the wanted shape. */
@@ -62,13 +72,21 @@ function isGrowing(state: ServiceState, target: Deployment): boolean {
   });
 }
 
-function rollingWord(state: ServiceState): ServiceStatus {
+function rollingWord(state: ServiceState, target: Deployment): ServiceStatus {
   if (goodOf(state)) return 'rolling';
-  const { exits = 0, unready = 0 } = state.rollout ?? {};
-  if (exits >= MAX_EXITS || unready >= MAX_UNREADY) return 'failed';
-  const hasGivenUp = Object.values(state.incidents ?? {}).some(({ isOver }) => isOver);
-  if (!hasGivenUp) return 'starting';
-  return state.replicas.some(({ phase }) => phase === 'ready') ? 'degraded' : 'failed';
+  if (state.replicas.some(({ phase }) => phase === 'ready'))
+    return startsBadly(state) || isShort(state, target) ? 'degraded' : 'starting';
+  return startsBadly(state) ? 'failed' : 'starting';
+}
+
+/** Some replicas are not even on their way: there is nothing to be had for them, or they ended. */
+function isShort(state: ServiceState, target: Deployment): boolean {
+  return target.spec.groups.some((group) => {
+    const mine = state.replicas.filter(
+      (replica) => replica.group === group.name && isCurrent(replica, target),
+    );
+    return mine.length < wantedReplicas(group, state) || state.backoff[group.name] !== undefined;
+  });
 }
 
 /** What runs is not what the file asks for, because its rollout failed. */

@@ -3,6 +3,7 @@ import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { Problem } from '../../schemas/errors.ts';
 import type { Deployment, ServiceState, WaitingReason } from '../../schemas/rollout.ts';
 import { isRunningTheSame, targetOf } from '../plan/deployments.ts';
+import { startsBadly } from '../plan/status.ts';
 
 /** One service as the store has it. */
 export interface StoredService {
@@ -86,11 +87,12 @@ function rolloutProgress(state: ServiceState, target: Deployment): Progress {
 
 /** A first deployment that fails is tried again for ever; it is done once it serves all the same. */
 function rollingProgress(state: ServiceState): Progress {
-  if (state.status === 'failed') {
+  if (state.status === 'failed' || (state.status === 'degraded' && startsBadly(state))) {
+    const who = state.status === 'failed' ? 'no replica' : 'not every replica';
     const last = state.failures.at(-1);
     return {
       kind: 'failed',
-      why: `no replica has become ready${last ? `; the last one ${last.reason}` : ''}`,
+      why: `${who} has become ready${last ? `; the last one ${last.reason}` : ''}`,
     };
   }
   const reasons: readonly string[] = state.waiting.map(({ reason }) => reason);

@@ -113,6 +113,14 @@ describe('a commit is', () => {
     ['failure: web: held', [stored(web, { rollout: rollout('failed', { reason: 'held' }) })]],
     ['failure: web: no replica has become ready', [rolling('web', { status: 'failed' })]],
     [
+      'failure: web: not every replica has become ready',
+      [rolling('web', { status: 'degraded', rollout: rollout('rolling', { exits: 3 }) })],
+    ],
+    [
+      'pending: 0 of 1 service done; web waits for capacity',
+      [rolling('web', { status: 'degraded', ...waitingFor('capacity') })],
+    ],
+    [
       'error: web.dstack.yml:3: no port',
       [failed('api', 'it broke'), stored(web, {}, record(null, { problems: [problem('no port')] }))],
     ],

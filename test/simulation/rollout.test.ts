@@ -457,6 +457,25 @@ duration: 1h`);
     expect(state?.deployments.map(({ sealed }) => sealed)).toEqual(['other']);
   });
 
+  test('that is the first and serves from some of its replicas is degraded while nothing is there for the others', async () => {
+    const { web, story } = await play(`
+backends: {cloud: {capacity: 3}}
+commits: [{files: {web.dstack.yml: {type: service, name: web, port: 80, commands: [v1], replicas: 5}}}]
+duration: 20m`);
+    expect(web).toMatchObject({ ready: 3, desired: 5, status: 'degraded' });
+    expect(web?.waiting?.map(({ reason }) => reason)).toEqual(['capacity']);
+    const statuses = story.filter(({ event }) => event === 'status').map(({ reason }) => reason);
+    expect(statuses).toEqual(['starting → degraded']);
+  });
+
+  test('that is the first and serves is not failed because one of its replicas ends again and again', async () => {
+    const { web } = await play(`
+commits: [{files: {web.dstack.yml: {type: service, name: web, port: 80, commands: [v1], replicas: 2}}}]
+replicas: {web: {start: never, crash_after: 10s}, web#1: {start: 2s, crash_after: never}}
+duration: 20m`);
+    expect(web).toMatchObject({ ready: 1, status: 'degraded' });
+  });
+
   test('that is the first and is refused by every machine has failed, and says why', async () => {
     const world = await simulate();
     world.cloud.inject({ operation: 'run', kind: 'invalid', effect: 'before', times: 1000 });
