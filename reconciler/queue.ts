@@ -1,4 +1,4 @@
-// Which services wait for capacity, as their last passes left it.
+// Which services wait for capacity or ask for it, as their last passes left it.
 import type { DesiredRecord } from '../schemas/desired.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
 import type { Clock } from './clock.ts';

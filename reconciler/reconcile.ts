@@ -11,7 +11,9 @@ import { EFFECT_MS, type ExecuteDeps, execute } from './execute.ts';
 import { type ObserveDeps, observe } from './observe.ts';
 import { check } from './plan/check.ts';
 import { type Decision, decide } from './plan/decide.ts';
+import { targetOf } from './plan/deployments.ts';
 import { foldCreated, foldFailure, type Outcome } from './plan/outcome.ts';
+import { isAskedForAbove } from './plan/queue.ts';
 import { isSameValue } from './plan/same.ts';
 import type { Claim, Lease, Settlement, Store } from './store/store.ts';
 
@@ -128,6 +130,7 @@ async function executeAll(
   };
   for (const step of steps) {
     if (claim.lease.until - at() < EFFECT_MS) break;
+    if (isOthersTurn(deps, state, step)) continue;
     try {
       deps.boundary(`${step.kind}:before`, claim.record.key);
       const instance = await execute(deps, claim.record.key, state, step);
@@ -139,6 +142,12 @@ async function executeAll(
     }
   }
   return { state, events };
+}
+
+/** Of what comes together, who has the higher priority asks first; the others do when they look again. */
+function isOthersTurn({ queue }: ReconcileDeps, state: ServiceState, step: Step): boolean {
+  const wanted = step.kind === 'create' && state.replicas.find(({ name }) => name === step.replica);
+  return !!wanted && isAskedForAbove(wanted.offer, queue?.() ?? [], targetOf(state)?.spec.priority);
 }
 
 function settlement(

@@ -1,26 +1,39 @@
-// Who goes first when there is not enough for all: what a service of higher priority waits for is left to it. Nothing that
-// runs is ended for that, and nobody else waits.
+// Who goes first when there is not enough for all: what a service of higher priority waits for, or is asking for at this
+// moment, is left to it. Nothing that runs is ended for that, and nobody else waits.
 import type { OffersFact } from '../../schemas/actual.ts';
 import type { Placement } from '../../schemas/desired.ts';
-import type { ServiceState, WaitingReason } from '../../schemas/rollout.ts';
+import type { Offer } from '../../schemas/offer.ts';
+import type { Replica, ServiceState, WaitingReason } from '../../schemas/rollout.ts';
 import { targetOf } from './deployments.ts';
 import { mayStay } from './fits.ts';
 
-/** A service that lacks replicas because nothing could be had for them. */
+/** A service that lacks replicas: nothing could be had for them, or nobody has answered yet. */
 export interface Queued {
   readonly service: string;
   readonly priority: number;
   /** Where they may be placed. */
   readonly placements: readonly Placement[];
+  /** What is being asked for right now, for the first time: a backend that does not answer holds up nobody else. */
+  readonly asking: readonly Offer[];
 }
 
 /** null: it lacks nothing that could be had. */
 export function queuedOf(state: ServiceState): Queued | null {
   const { groups = [], priority = 0 } = targetOf(state)?.spec ?? {};
+  const asking = state.replicas.filter(isFirstAsked).map(({ offer }) => offer);
   const isShort = (group: string) =>
     state.waiting.some(({ reason, subject }) => SHORT.has(reason) && subject === group);
   const placements = groups.filter(({ name }) => isShort(name)).map(({ placement }) => placement);
-  return placements.length > 0 ? { service: state.service, priority, placements } : null;
+  return placements.length + asking.length > 0
+    ? { service: state.service, priority, placements, asking }
+    : null;
+}
+
+/** Whether a service of higher priority is asking for it at this moment. */
+export function isAskedForAbove(offer: Offer, queue: readonly Queued[], priority: number = 0): boolean {
+  return queue.some(
+    (each) => each.priority > priority && each.asking.some((other) => isSameKind(other, offer)),
+  );
 }
 
 /** What is left of the offers of a service of such a priority. */
@@ -41,3 +54,11 @@ export function withoutClaims(fact: OffersFact, queue: readonly Queued[], priori
 // Private
 
 const SHORT: ReadonlySet<WaitingReason> = new Set(['capacity', 'cannot-surge']);
+
+function isFirstAsked({ phase, instance, tries }: Replica): boolean {
+  return phase === 'creating' && instance === null && tries === 0;
+}
+
+function isSameKind(a: Offer, b: Offer): boolean {
+  return a.backend === b.backend && a.region === b.region && a.instance === b.instance && a.spot === b.spot;
+}

@@ -392,8 +392,8 @@ export const MUTANTS: readonly Mutant[] = [
     against: 'capacity',
     bug: 'what becomes free goes to whoever looks first, whatever the priority',
     file: `${PLAN}/queue.ts`,
-    from: 'each.priority > priority',
-    to: 'each.priority > 100',
+    from: 'queue.filter((each) => each.priority > priority)',
+    to: 'queue.filter((each) => each.priority > 100)',
     killedBy: [['test/simulation/priority.test.ts', 'whoever waited longer']],
   },
   {
@@ -403,6 +403,22 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'service?.spec.priority ?? 0',
     to: 'service?.spec.port ?? 0',
     killedBy: [['test/simulation/priority.test.ts', 'come together']],
+  },
+  {
+    against: 'capacity',
+    bug: 'what comes together is asked for in turn, whatever the priority',
+    file: `${PLAN}/queue.ts`,
+    from: 'each.priority > priority && each.asking',
+    to: 'each.priority > 100 && each.asking',
+    killedBy: [['test/simulation/priority.test.ts', 'before another has anything']],
+  },
+  {
+    against: 'capacity',
+    bug: 'a service whose backend does not answer holds up those of lower priority',
+    file: `${PLAN}/queue.ts`,
+    from: "phase === 'creating' && instance === null && tries === 0",
+    to: "phase === 'creating' && instance === null && tries >= 0",
+    killedBy: [['test/simulation/priority.test.ts', 'holds up nobody else']],
   },
   {
     against: 'cannot-surge',

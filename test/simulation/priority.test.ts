@@ -21,6 +21,15 @@ duration: 30m`);
     expect(readyIn(played)).toEqual(['mmm']);
   });
 
+  test('of those that come together it has all that it asks for before another has anything', async () => {
+    const { summary } = await play(`
+backends: {cloud: {frank: ${isFrank}, capacity: 7}}
+commits: [{files: {${file('aaa', 10, ', replicas: 5')}, ${file('zzz', 80, ', replicas: 5')}}}]
+duration: 30m`);
+    const ready = ({ aaa, zzz }: typeof summary.services) => [aaa?.ready, zzz?.ready];
+    expect(ready(summary.services)).toEqual([2, 5]);
+  });
+
   test('what becomes free goes to the one of the highest priority, whoever waited longer or looks first', async () => {
     const played = await play(`
 ${cloud(isFrank)}
@@ -62,4 +71,13 @@ commits: [{files: {${file('low', 0)}}}, {at: 1m, files: {${file('top', 100)}}}]
 duration: 10h`);
   expect(readyIn(played)).toEqual(['low']);
   expect(played.summary.services.low?.ready).toBe(1);
+});
+
+test('a backend that does not answer the one of higher priority holds up nobody else', async () => {
+  const { summary } = await play(`
+backends:
+  cloud: {faults: [{kind: api-errors, operations: [create], effect: before, from: 0s, to: 20m, rate: 80%}]}
+commits: [{files: {${file('low', 0, ', replicas: 3')}, ${file('top', 100, ', replicas: 3')}}}]
+duration: 20m`);
+  expect(summary.services.low?.ready).toBe(3);
 });
