@@ -103,11 +103,18 @@ function processOf(
     exitsAfterMs: drawn('crash', shape.crash_after, null),
     exitCode: shape.exit ?? 1,
     stopsAfterMs: drawn('stop', shape.stop, 1_000),
+    gpus: gpusOf(shape.gpu_use, drawn('idle', shape.idle_after, null)),
     prints: () => shape.prints ?? [],
     ...(hasProbes
       ? { startMs, healthy: (listeningMs) => isReady(readiness, listeningMs) }
       : { startMs: readyAtMs, closes: closingOf(readiness) }),
   };
+}
+
+/** One stands for all: they are alike. */
+function gpusOf(use: number | null | undefined, idleMs: number | null): Behaviour['gpus'] {
+  if (use == null && idleMs === null) return null;
+  return (runningMs) => [idleMs !== null && runningMs >= idleMs ? 0 : 100 * (use ?? 1)];
 }
 
 interface Readiness {

@@ -140,6 +140,25 @@ policy: {rollout: {deadlines: {start: 1m, ready: 1m}}}
     expect(service?.next).toMatch(/^Push a fix/);
   });
 
+  test('with GPUs that have nothing to do for as long as `utilization_policy` allows, they are ended', async () => {
+    const gpus = web(
+      ', resources: {gpu: T4}, utilization_policy: {min_gpu_utilization: 20, time_window: 10m}',
+    );
+    const stopsAt = async (behaviour: string) => {
+      const { story } = await play(`
+backends: {cloud: {offers: [{gpu: T4}]}}
+commits: [{files: {web.dstack.yml: ${gpus}}}]
+replicas: {web: ${behaviour}}
+duration: 3h`);
+      return Math.round((story.find(({ event }) => event === 'stopped')?.t ?? 0) / 60);
+    };
+    expect(await stopsAt('{gpu_use: 90%}')).toBe(0);
+    expect(await stopsAt('{start: 5s}')).toBe(0);
+    expect(await stopsAt('{gpu_use: 10%}')).toBe(11);
+    expect(await stopsAt('{idle_after: 1h}')).toBe(71);
+    expect(await stopsAt('{idle_after: never, gpu_use: 25%}')).toBe(0);
+  });
+
   test('without probes, readiness is the port', async () => {
     const { web: service } = await play(`${pushed(web('', false))}replicas: {web: {never_ready: true}}`);
     expect(service).toMatchObject({ ready: 0, minReady: null });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Field, object } from '../../../schemas/fields.ts';
 import { about, named } from '../../../schemas/spelling.ts';
 import { bool, integer, text } from '../../../schemas/values.ts';
-import { span, spanOrNever, time } from './values.ts';
+import { chance, span, spanOrNever, time } from './values.ts';
 
 export const behaviour = named(
   'behaviour',
@@ -44,6 +44,16 @@ export const behaviour = named(
       'From SIGTERM until it ends. `never`: only SIGKILL ends it.',
       '5s',
       '1s',
+    ),
+    gpu_use: about(
+      chance.nullish(),
+      'How busy its GPUs are, for `utilization_policy`. Without it, and `idle_after`, nobody can tell.',
+      '80%',
+    ),
+    idle_after: about(
+      spanOrNever.nullish(),
+      'From its start until its GPUs have nothing to do any more; until then they have as much as `gpu_use` says, else all they can.',
+      '30m',
     ),
     prints: about(z.array(text).nullish(), 'What it prints when it starts.', ['CUDA out of memory']),
     contains: about(
