@@ -14,6 +14,7 @@ import { desiredOf } from './desire.ts';
 import { newsOf } from './news.ts';
 import { type AdmitInput, admit, costsOf, countedBefore, policiesFor } from './plan/admit.ts';
 import { backoffMs } from './plan/backoff.ts';
+import { hasTakenOver } from './plan/status.ts';
 import { type Asked, type Judged, stateAfter } from './project-state.ts';
 import { type SecretSource, type Vault, watchSecrets } from './secrets.ts';
 import type { AssembleOptions } from './source/assemble.ts';
@@ -127,7 +128,7 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     requireKey(before, vault);
     if (before.serial !== serial) records = null;
     const known = records ?? (await readRecords());
-    const context = { before, known, isServing: await servingNames(options, before) };
+    const context = { before, known, isServing: await servingNames(options, before, claim.now) };
     let wished: Asked | null;
     try {
       wished = await look(context);
@@ -229,16 +230,16 @@ function failed(claim: Claim, before: ProjectState, failure: Failure, failures: 
   return { lease, wakeAt, state: { ...before, sourceFailure }, events: [event], release: true };
 }
 
-/** New names of renamed services whose first rollout is done. */
+/** New names of renamed services that serve in place of the old. */
 async function servingNames(
   { store, project }: SyncOptions,
   { renames }: ProjectState,
+  now: number,
 ): Promise<(name: string) => boolean> {
   const serving = new Set<string>();
   for (const { to } of renames) {
     const record = await store.load(`${project}/${to}`);
-    const { good = null, target = null } = (record?.state ?? {}) as Partial<ServiceState>;
-    if (good !== null && good === target) serving.add(to);
+    if (record?.state && hasTakenOver(record.state as ServiceState, now)) serving.add(to);
   }
   return (name) => serving.has(name);
 }

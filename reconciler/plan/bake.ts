@@ -10,7 +10,7 @@ import { deploymentOf, goodOf, isCurrent, isRolling, sameShapes, targetOf } from
 export const MAX_EXITS = 3;
 
 /** How long the first candidate is watched before an old replica leaves because of it. */
-const FIRST_MS = 10_000;
+export const FIRST_MS = 10_000;
 
 /** Whether a replica that ended, ready for `readyMs`, speaks against its revision; not so one that was well before the rollout. */
 export function endedEarly(

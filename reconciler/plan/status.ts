@@ -1,7 +1,7 @@
 // One word for how a service is.
 import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { Deployment, ServiceState, ServiceStatus } from '../../schemas/rollout.ts';
-import { MAX_EXITS } from './bake.ts';
+import { FIRST_MS, MAX_EXITS } from './bake.ts';
 import { goodOf, isCurrent, isRolling, targetOf } from './deployments.ts';
 import { MAX_UNREADY } from './judge.ts';
 import { isResting, wantedReplicas } from './scale.ts';
@@ -52,6 +52,18 @@ export function servesAsAsked(state: ServiceState, target: Deployment): boolean 
     );
     return mine.filter((replica) => replica.phase === 'ready').length >= wantedReplicas(group, state);
   });
+}
+
+/** The new name of a renamed service is rolled out, serves, and has held out for a moment: the old one is needed no more. */
+export function hasTakenOver(state: ServiceState, now: number): boolean {
+  const target = targetOf(state);
+  if (!target || state.good !== target.number || !servesAsAsked(state, target)) return false;
+  const heldOut = (group: string) =>
+    state.replicas.some(
+      (replica) =>
+        replica.group === group && isCurrent(replica, target) && now - (replica.readyAt ?? now) >= FIRST_MS,
+    );
+  return target.spec.groups.every((group) => wantedReplicas(group, state) === 0 || heldOut(group.name));
 }
 
 // Private

@@ -357,6 +357,14 @@ export const MUTANTS: readonly Mutant[] = [
     killedBy: [[ROLLOUT, 'held where it is']],
   },
   {
+    against: 'rename',
+    bug: 'the old one ends as soon as the new one was ready once',
+    file: `${PLAN}/status.ts`,
+    from: 'now - (replica.readyAt ?? now) >= FIRST_MS',
+    to: 'now >= (replica.readyAt ?? now)',
+    killedBy: [['test/simulation/rename.test.ts', 'does not take over']],
+  },
+  {
     against: 'hold',
     bug: 'a rollout that is held goes on taking the place of what serves',
     file: `${PLAN}/roll.ts`,

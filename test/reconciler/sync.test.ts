@@ -12,6 +12,7 @@ import type { DesiredRecord } from '../../schemas/desired.ts';
 import { Failure } from '../../schemas/errors.ts';
 import type { ProjectState } from '../../schemas/project.ts';
 import { makeLink, makeRepo, type TestRepo, temporaryFolder } from '../git.ts';
+import { replica, service, state as stateOf } from '../plan/samples.ts';
 
 const KEY = Buffer.from('sixteen characters at least');
 /** Not an Error, so nothing takes it for a failure. */
@@ -164,7 +165,10 @@ async function watch(
         keys: [`main/${name}`],
       });
       if (!claim) throw new Error(`${name} cannot be claimed`);
-      const state = { good: 1, target: 1, status: 'running' };
+      const served = service(name);
+      const state = stateOf(served, {
+        replicas: [replica(`${name}-1`, { shape: served.shapes['0'] ?? '' })],
+      });
       await store.settle([{ lease: claim.lease, state, wakeAt: null, events: [], release: true }]);
     },
     desired: async (name) => ((await store.load(`main/${name}`))?.desired ?? null) as DesiredRecord | null,

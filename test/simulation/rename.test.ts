@@ -23,3 +23,10 @@ test('without room for both the old one serves on, and both say what is waited f
   ]);
   expect(summary.services.site?.waiting).toMatchObject([{ reason: 'capacity' }]);
 });
+
+test('a new one that ends as soon as it is ready does not take over', async () => {
+  const { summary } = await play(`${renamed(9)}
+replicas: {site: {crash_after: 6s}}`);
+  expect(summary.services.web).toMatchObject({ status: 'running', ready: 2, minReady: 2 });
+  expect(summary.services.web?.waiting).toMatchObject([{ reason: 'rename' }]);
+});
