@@ -76,7 +76,8 @@ function isBaked(state: ServiceState, { spec }: Deployment, { endedAt }: Rollout
   if (bakeMs === 0) return true;
   const heldOut = (group: string) =>
     state.replicas.some(
-      (replica) => replica.group === group && replica.readyAt !== null && now - replica.readyAt >= bakeMs,
+      ({ group: own, phase, readyAt }) =>
+        own === group && phase === 'ready' && readyAt !== null && now - readyAt >= bakeMs,
     );
   return now - (endedAt ?? now) >= bakeMs && spec.groups.every(({ name }) => heldOut(name));
 }

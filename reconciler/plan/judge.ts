@@ -49,13 +49,15 @@ export function judge(before: ServiceState, advance: Advance, now: number): Judg
   const ends = [...advance.ends, ...late];
   const lateByName = new Map(late.map((end) => [end.replica, end]));
   const stopped = advanced.replicas.map((replica) => stopLate(replica, lateByName));
+  const condemned = condemn(stopped, advanced);
+  const sick = condemned.flatMap((replica, i) => sickCandidate(replica, stopped[i], before.rollout, now));
   const noted: ServiceState = {
     ...advanced,
     ...setAsideAfter(before, advance.replicas, ends, now),
-    replicas: condemn(stopped, advanced),
-    failures: note(before.failures, ends, advance.logs),
+    replicas: condemned,
+    failures: note(before.failures, [...ends, ...sick], advance.logs),
     backoff: backoffAfter(before, ends, now),
-    rollout: before.rollout && count(before, before.rollout, ends),
+    rollout: before.rollout && count(before, before.rollout, [...ends, ...sick]),
   };
   const counted = ends.reduce((state, end) => noteIncident(state, end.group, retryEventOf(end), now), noted);
   const events = late.map((end): NewEvent => failedEvent(before, end));
@@ -159,7 +161,7 @@ function whyFailed(state: ServiceState): string | null {
     return `${ended} candidates ended ${when}; the last one ${last}`;
   }
   if (rollout.unready >= MAX_UNREADY)
-    return `${rollout.unready} candidates did not become ready; the last one ${last}`;
+    return `${rollout.unready} candidates did not ${state.replicas.some(isSick) ? 'become or stay' : 'become'} ready; the last one ${last}`;
   const trial = state.replicas.find((replica) => trialOverdue(replica, state));
   return trial ? `the new probes did not succeed on ${trial.name}, which serves well by the old ones` : null;
 }
@@ -239,7 +241,7 @@ function retryEventOf({ kind, offer }: End): RetryEvent {
 /** Marks replicas that have been unready for too long, few at a time: they leave once others serve in their place. */
 function condemn(replicas: readonly Replica[], state: ServiceState): Replica[] {
   const allowed = (policy: RolloutPolicy) => Math.max(1, policy.unavailable);
-  let condemned = replicas.filter((replica) => replica.phase === 'unready' && replica.leaving !== '').length;
+  let condemned = replicas.filter(isSick).length;
   return replicas.map((replica) => {
     const policy = deploymentOf(state, replica.deployment)?.spec.policy;
     const isDue =
@@ -248,6 +250,23 @@ function condemn(replicas: readonly Replica[], state: ServiceState): Replica[] {
     condemned += 1;
     return { ...replica, leaving: `not ready for ${seconds(policy.livenessMs)}` };
   });
+}
+
+function isSick({ phase, leaving }: Replica): boolean {
+  return phase === 'unready' && leaving !== '';
+}
+
+/** One that is condemned now, and was first ready in this rollout: it speaks against its revision as one that never was. */
+function sickCandidate(
+  replica: Replica,
+  before: Replica | undefined,
+  rollout: Rollout | null,
+  now: number,
+): End[] {
+  const isNew = isSick(replica) && before?.leaving === '';
+  if (!isNew || !rollout || (replica.readyAt ?? 0) < rollout.startedAt) return [];
+  const why = replica.detail ? `: ${replica.detail}` : '';
+  return [{ ...endOf(replica, now), kind: 'unready', reason: `was ${replica.leaving}${why}` }];
 }
 
 function note(

@@ -2,7 +2,7 @@
 // that readiness can drop again, after UNREADY_AFTER failures in a row, is ours.
 import type { ProbeResult } from '../../schemas/actual.ts';
 import type { ProbeSpec, ServiceSpec } from '../../schemas/desired.ts';
-import type { ProbeState } from '../../schemas/rollout.ts';
+import type { ProbeState, Replica } from '../../schemas/rollout.ts';
 
 /** One failed probe is noise (a long garbage collection, a full batch); three in a row are a replica that does not answer. */
 export const UNREADY_AFTER = 3;
@@ -43,6 +43,11 @@ export function meetsProbes(states: readonly ProbeState[], spec: ServiceSpec, li
 export function staysReady(states: readonly ProbeState[], spec: ServiceSpec, listening: boolean): boolean {
   if (spec.probes.length === 0) return listening;
   return states.every((state) => state.failures < UNREADY_AFTER);
+}
+
+/** One that was ready and is not, or may soon not be. */
+export function isDoubtful({ phase, probes }: Replica): boolean {
+  return phase === 'unready' || (phase === 'ready' && probes.some(({ failures }) => failures > 0));
 }
 
 /** The probes that should be tried on a replica now: those of `until_ready` rest once they have their streak. */

@@ -12,13 +12,14 @@ import {
   isCurrent,
   isEnding,
   isHeld,
+  isRolling,
   isSpare,
   SURPLUS,
   targetOf,
 } from './deployments.ts';
 import { eventOf } from './move.ts';
 import { place } from './place.ts';
-import { freshProbes } from './probes.ts';
+import { freshProbes, isDoubtful } from './probes.ts';
 import { groupsOf, renamedGroups } from './renames.ts';
 import { endIncidents, gaveUp, noteIncident } from './retry.ts';
 import { countByTraffic, wantedReplicas } from './scale.ts';
@@ -104,7 +105,10 @@ function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual
   const surplus = current
     .toSorted(leastLoaded(actual))
     .slice(0, Math.max(0, current.length - wantedReplicas(group, before.state)));
-  const leaving = [...outdated.toSorted(firstToLeave), ...surplus];
+  // While one that took the place of another does not do well, no other that does leaves for more of its kind.
+  const isPaused = isRolling(before.state) && current.some(isDoubtful);
+  const replaced = outdated.filter(({ phase }) => phase !== 'ready' || !isPaused);
+  const leaving = [...replaced.toSorted(firstToLeave), ...surplus];
   const trustedAt = trustIn(before.state);
   const trusted = mine.filter((replica) => now >= trustedAt(replica));
   const chosen = mayLeave(leaving, trusted, floorOf(before.state, target, group));

@@ -5,8 +5,9 @@ import type { Deployment, Replica, ServiceState, Waiting, WaitingReason } from '
 import { askedText } from './asked.ts';
 import { trustIn } from './bake.ts';
 import { deadlineOf } from './deadlines.ts';
-import { deploymentOf, isCurrent, isEnding, isHeld, isSpare, targetOf } from './deployments.ts';
+import { deploymentOf, isCurrent, isEnding, isHeld, isRolling, isSpare, targetOf } from './deployments.ts';
 import { type Choice, place } from './place.ts';
+import { isDoubtful } from './probes.ts';
 import { gaveUp } from './retry.ts';
 import { ceilingOf, floorOf, isPublished } from './roll.ts';
 import { delayedScalings, wantedReplicas } from './scale.ts';
@@ -118,10 +119,19 @@ function watchReasons(state: ServiceState, now: number): Reason[] {
       ? 'one before it ended'
       : 'it is the first of its kind';
   const text = `${why}: it is watched for a moment before another leaves because of it`;
-  const watched = state.replicas.filter(({ phase }) => phase === 'ready');
-  return watched.flatMap((replica) =>
-    trustedAt(replica) > now ? [wait('ready', replica.name, trustedAt(replica), text)] : [],
-  );
+  return state.replicas.flatMap((replica) => {
+    if (replica.phase !== 'ready') return [];
+    if (trustedAt(replica) > now) return [wait('ready', replica.name, trustedAt(replica), text)];
+    return isDoubted(replica, state) ? [wait('ready', replica.name, null, DOUBTED)] : [];
+  });
+}
+
+const DOUBTED = 'its probe has just failed: no old one leaves until that is over';
+
+function isDoubted(replica: Replica, state: ServiceState): boolean {
+  const target = targetOf(state);
+  if (!target || !isRolling(state) || state.good === null) return false;
+  return isCurrent(replica, target) && isDoubtful(replica);
 }
 
 function readyReasons({ name, leaving, trial }: Replica): Reason[] {
@@ -154,7 +164,9 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
     if (isHeld(state, target)) return [];
     if (mine.length >= ceilingOf(state, target, group)) {
       // While one is on its way in or out, that is what is waited for.
-      return mine.every((replica) => isSettled(replica) && trustedAt(replica) <= now)
+      return mine.every(
+        (replica) => isSettled(replica) && trustedAt(replica) <= now && !isDoubted(replica, state),
+      )
         ? [surgeReason(state, target, group.name, mine)]
         : [];
     }

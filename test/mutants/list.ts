@@ -357,6 +357,22 @@ export const MUTANTS: readonly Mutant[] = [
     killedBy: [[ROLLOUT, 'held where it is']],
   },
   {
+    against: 'law 1',
+    bug: 'old ones leave for a revision whose candidates fail their probes',
+    file: `${PLAN}/roll.ts`,
+    from: 'isRolling(before.state) && current.some(isDoubtful)',
+    to: 'isRolling(before.state) && current.length < 0',
+    killedBy: [[BAKE, 'no more old ones leave']],
+  },
+  {
+    against: 'law 1',
+    bug: 'a revision whose replicas are ready and then are not for good is rolled out all the same',
+    file: `${PLAN}/judge.ts`,
+    from: "const isNew = isSick(replica) && before?.leaving === '';",
+    to: 'const isNew = isSick(replica) && before === undefined;',
+    killedBy: [[BAKE, 'only once the rollout is done']],
+  },
+  {
     against: 'rename',
     bug: 'the old one ends as soon as the new one was ready once',
     file: `${PLAN}/status.ts`,

@@ -197,6 +197,39 @@ describe('of the candidates of a rollout', () => {
   });
 });
 
+describe('a revision whose replicas are ready at first, and then fail their probes', () => {
+  const files = (version: string) =>
+    `{type: service, name: web, port: 80, commands: [${version}], replicas: 3, probes: [{type: http, url: /}]}`;
+  const run = (behaviour: string, policy = '') =>
+    play(`
+commits:
+  - files: {trueup.yml: {rollout: {${policy}}}, web.dstack.yml: ${files('v1')}}
+  - {at: 10m, files: {web.dstack.yml: ${files('v2')}}}
+replicas: {web@2: ${behaviour}}
+traffic: {web: {from: 3m, rps: 5}}
+duration: 2h`);
+
+  test('fails, and no more old ones leave for it than had left before', async () => {
+    const { web: last, summary } = await run('{unhealthy_after: 20s}');
+    expect(last).toMatchObject({ deployment: 1, ready: 3, minReady: 2, status: 'degraded' });
+    expect(last?.rollout?.reason).toMatch(
+      /^2 candidates did not become or stay ready; the last one was not ready for 5 min: its probe fails/,
+    );
+    expect(summary.requests.failed).toBe(0);
+  });
+
+  test('fails after all when that shows only once the rollout is done', async () => {
+    const { web: last } = await run('{unhealthy_after: 4m}');
+    expect(last).toMatchObject({ deployment: 1, ready: 3, status: 'degraded' });
+    expect(last?.rollout).toMatchObject({ to: 2, outcome: 'failed' });
+  });
+
+  test('is not failed for a moment of weakness', async () => {
+    const { web: last } = await run('{flaps: {every: 20s, for: 6s}}', 'liveness: 2m');
+    expect(last).toMatchObject({ deployment: 2, rollout: { outcome: 'done' } });
+  });
+});
+
 describe('once a candidate has ended after it was ready', () => {
   test('the next are watched for a minute before an old one leaves, and it says so', async () => {
     const world = await simulate({ bootMs: 50_000, behaviour: behaving([[bad, ends(40_000)]]) });
