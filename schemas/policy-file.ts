@@ -50,7 +50,7 @@ const rolloutShape = named(
     }),
     bake: about(
       duration.nullish(),
-      'How long a deployment is still tried when its rollout is done. If three of its replicas end in that time, each soon after it was ready, the rollout has failed after all. It lasts until one replica of each group has held out for all of it. `0s`: not at all.',
+      'How long a deployment is still tried when its rollout is done. If three of its replicas end in that time, each soon after it was ready, or two fail their probes for as long as `liveness` allows, the rollout has failed after all. It lasts until one replica of each group has held out for all of it. `0s`: not at all.',
       '15m',
       '5m',
     ),
