@@ -73,7 +73,25 @@ export function durationText(seconds: number): string {
   return `${seconds < 0 ? '-' : ''}${parts.join(' ') || '0s'}`;
 }
 
+/** Whether a number at this path of a service is seconds: `probes[0].interval`. */
+export function isSeconds(path: string): boolean {
+  return DURATIONS.has(path.slice(path.lastIndexOf('.') + 1));
+}
+
 // Private
+
+const DURATIONS = new Set([
+  'duration',
+  'idle_duration',
+  'interval',
+  'max_duration',
+  'scale_down_delay',
+  'scale_up_delay',
+  'stop_duration',
+  'time_window',
+  'timeout',
+  'window',
+]);
 
 const SECONDS = { w: 604_800, d: 86_400, h: 3600, m: 60, s: 1 } as const;
 const WORDS: readonly (readonly [RegExp, number])[] = [

@@ -2,6 +2,7 @@
 import type { ApplyAnswer, Refusal } from '../../schemas/api.ts';
 import { canonical } from '../../schemas/json.ts';
 import type { Change, FieldChange, Plan, PlanWarning } from '../../schemas/plan.ts';
+import { durationText, isSeconds } from '../../schemas/units.ts';
 
 /** How much dearer than its plan an apply may have become, unless it says otherwise. */
 export const DEFAULT_TOLERANCE = 0.05;
@@ -158,5 +159,9 @@ function wordsOf(change: Change | undefined): string {
 const FIELDS_SHOWN = 5;
 
 function fieldWords({ path, from, to }: FieldChange): string {
-  return `${path} ${JSON.stringify(from)} → ${JSON.stringify(to)}`;
+  return `${path} ${valueText(path, from)} → ${valueText(path, to)}`;
+}
+
+function valueText(path: string, value: FieldChange['from']): string {
+  return typeof value === 'number' && isSeconds(path) ? durationText(value) : JSON.stringify(value);
 }

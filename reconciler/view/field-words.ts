@@ -1,5 +1,6 @@
 // What is said of a changed field: its old and its new value, as much of them as tells them apart.
 import type { FieldChange } from '../../schemas/plan.ts';
+import { durationText, isSeconds } from '../../schemas/units.ts';
 import { MARKS, type Mark } from './plan-words.ts';
 import { elided, visible } from './text.ts';
 
@@ -33,7 +34,7 @@ export function fieldWords({ path, from, to }: FieldChange, width: number): Fiel
   if (isMask(from) && isMask(to))
     return { ...said, mark: MARKS.update, from: HIDDEN, to: HIDDEN, note: `${HIDDEN} (changed)` };
   const nothing = isOwnField(path) ? unwrittenText(path) : null;
-  const [old, now] = [valueText(from) ?? nothing, valueText(to) ?? nothing];
+  const [old, now] = [valueText(path, from) ?? nothing, valueText(path, to) ?? nothing];
   if (old === null) return { ...said, mark: MARKS.create, from: null, to: elided(now ?? '', width) };
   if (now === null) return { ...said, mark: MARKS.delete, from: elided(old, width), to: null };
   const fits = old.length <= width && now.length <= width;
@@ -59,11 +60,17 @@ function isMask(value: FieldChange['from']): boolean {
   return typeof value === 'string' && /^mask:[0-9a-f]{16}$/.test(value);
 }
 
-function valueText(value: FieldChange['from']): string | null {
+function valueText(path: string, value: FieldChange['from']): string | null {
   if (value === null) return null;
   if (isMask(value)) return HIDDEN;
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const said = withUnit(path, value);
+  const text = typeof said === 'string' ? said : JSON.stringify(said, withUnit);
   return visible(text.replace(/mask:[0-9a-f]{16}/g, HIDDEN));
+}
+
+/** Seconds as a file has them: `1h30m`. */
+function withUnit(path: string, value: unknown): unknown {
+  return typeof value === 'number' && isSeconds(path) ? durationText(value).replaceAll(' ', '') : value;
 }
 
 /** Two long texts with less of what both begin and end with. */

@@ -7,7 +7,7 @@ import { money } from '../../reconciler/view/cells.ts';
 import { type FieldWords, fieldWords, UNWRITTEN } from '../../reconciler/view/field-words.ts';
 import { escaped, planMarkdown } from '../../reconciler/view/markdown.ts';
 import { planBlocks } from '../../reconciler/view/plan.ts';
-import type { Change, Plan } from '../../schemas/plan.ts';
+import type { Change, FieldChange, Plan } from '../../schemas/plan.ts';
 
 const PRICE = { now: 0, steady: 0, steadyMax: 0, peak: 0 };
 
@@ -163,6 +163,17 @@ describe('a changed value', () => {
     expect(words('a', 'b')).toMatchObject({ mark: { text: '~' }, from: 'a', to: 'b' });
     expect(words(null, 'b')).toMatchObject({ mark: { text: '+' }, from: null, to: 'b' });
     expect(words('a', null)).toMatchObject({ mark: { text: '-' }, from: 'a', to: null });
+  });
+
+  test('of a duration has its unit, also inside of what is new', () => {
+    const said = (from: FieldChange['from'], to: FieldChange['to'], path: string) =>
+      fieldWords({ path, from, to, how: 'route' }, 40);
+    expect(said(1, 5400, 'probes[0].interval')).toMatchObject({ from: '1s', to: '1h30m' });
+    expect(said(null, 'off', 'max_duration')).toMatchObject({ to: 'off' });
+    expect(said(null, { interval: 60, ready_after: 2 }, 'probes[0]')).toMatchObject({
+      to: '{"interval":"1m","ready_after":2}',
+    });
+    expect(said(1, 2, 'replicas')).toMatchObject({ from: '1', to: '2' });
   });
 
   test('of a field that has a meaning unwritten is said to be that, where it is always the same', () => {
