@@ -178,9 +178,9 @@ async function logs(c: ApiContext, deps: ApiDeps): Promise<Response> {
   const name = c.req.param('name') ?? '';
   const found = await readService(deps.store, project, name, deps.urlOf);
   if (!found) return unknown(c, 'service', name, await serviceNames(deps.store, project));
-  const { replicas } = found.view;
-  if (replica !== null && !replicas.some((item) => item.name === `${name}-${replica}`)) {
-    const known = replicas.map((item) => item.name).join(', ') || 'none';
+  const names = found.view.replicas.map((item) => item.name);
+  if (replica !== null && ![...names, ...found.failed].includes(`${name}-${replica}`)) {
+    const known = names.join(', ') || 'none';
     return answer(c, 404, `${name} has no replica ${replica}`, `Its replicas now: ${known}.`);
   }
   return jsonLines((signal) => spelled(deps.logs({ project, service: name, replica, tail, follow, signal })));

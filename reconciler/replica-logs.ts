@@ -1,7 +1,6 @@
 // What the replicas of a service printed, as one stream.
 import type { Backend, LogLine } from '../backends/backend.ts';
-import { Failure } from '../schemas/errors.ts';
-import type { Replica, ServiceState } from '../schemas/rollout.ts';
+import type { Replica, ReplicaFailure, ServiceState } from '../schemas/rollout.ts';
 import type { LogEntry, LogRequest } from './api.ts';
 import type { Store } from './store/store.ts';
 
@@ -17,7 +16,11 @@ export async function* replicaLogs(deps: LogDeps, request: LogRequest): AsyncIte
   const replicas = (state?.replicas ?? []).filter(
     ({ number }) => request.replica === null || number === request.replica,
   );
-  if (request.replica !== null && replicas.length === 0) throw noReplica(request, state ?? null);
+  if (replicas.length === 0) {
+    const name = `${request.service}-${request.replica}`;
+    yield* keptLines(state?.failures.findLast(({ replica }) => replica === name)).slice(-request.tail);
+    return;
+  }
   const past = await Promise.all(replicas.map((replica) => collect(deps, replica, request)));
   yield* past
     .flat()
@@ -29,13 +32,10 @@ export async function* replicaLogs(deps: LogDeps, request: LogRequest): AsyncIte
 
 // Private
 
-function noReplica({ service, replica }: LogRequest, state: ServiceState | null): Failure {
-  const names = state?.replicas.map(({ number }) => number).join(', ');
-  const failed = state?.failures.findLast(({ replica: name }) => name === `${service}-${replica}`);
-  const fix = names ? `Replicas now: ${names}.` : 'It has no replicas now.';
-  if (!failed) return new Failure('not-found', `${service} has no replica ${replica}`, { fix });
-  const lines = failed.log.length > 0 ? `; its last lines:\n${failed.log.join('\n')}` : '';
-  return new Failure('not-found', `${service}-${replica} is gone: ${failed.reason}${lines}`, { fix });
+/** Of one that failed and is gone: its last lines. When each was printed is not kept. */
+function keptLines(failure: ReplicaFailure | undefined): LogEntry[] {
+  if (!failure) return [];
+  return failure.log.map((text) => ({ at: failure.at, replica: failure.replica, stream: 'out', text }));
 }
 
 async function collect(deps: LogDeps, replica: Replica, request: LogRequest): Promise<LogEntry[]> {

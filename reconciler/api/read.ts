@@ -6,6 +6,13 @@ import type { ServiceState } from '../../schemas/rollout.ts';
 import { type Subject, statusOf, whyOf } from '../plan/explain.ts';
 import type { KeyRecord, Store } from '../store/store.ts';
 
+export interface ServiceReading {
+  readonly view: ServiceView;
+  readonly why: Why;
+  /** The replicas that failed and of which the last lines are kept. */
+  readonly failed: readonly string[];
+}
+
 export type UrlOf = (project: string, service: string) => string;
 
 export async function readStatus(store: Store, project: string, urlOf: UrlOf): Promise<Status> {
@@ -23,11 +30,12 @@ export async function readService(
   project: string,
   service: string,
   urlOf: UrlOf,
-): Promise<{ readonly view: ServiceView; readonly why: Why } | null> {
+): Promise<ServiceReading | null> {
   const [record, now] = await Promise.all([store.load(`${project}/${service}`), store.now()]);
   if (!record || service === '') return null;
   const subject = subjectOf(record, urlOf, now);
-  return { view: statusOf(subject, spell), why: whyOf(subject, spell) };
+  const failed = subject.state?.failures.map(({ replica }) => replica) ?? [];
+  return { view: statusOf(subject, spell), why: whyOf(subject, spell), failed };
 }
 
 export async function serviceNames(store: Store, project: string): Promise<string[]> {

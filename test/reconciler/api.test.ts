@@ -1,6 +1,7 @@
 // The HTTP API over a real socket: who may ask what, what is answered, and streams that go on.
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { replicaLogs } from '../../reconciler/replica-logs.ts';
 import { statusSchema, whySchema } from '../../schemas/api.ts';
 import { planSchema } from '../../schemas/plan.ts';
 import { replica, service, state } from '../plan/samples.ts';
@@ -182,6 +183,21 @@ describe('streams', () => {
     const seen = [(await events.next()).value, (await events.next()).value, (await events.next()).value];
     expect(seen.map((event) => (event as unknown as { reason: string }).reason)).toEqual(['1', '2', '3']);
     leaving.abort();
+  });
+
+  test('logs of a replica that failed and is gone are its last lines', async () => {
+    const failure = { replica: 'web-7', deployment: 2, at: 7, reason: 'exited with 1', log: ['a', 'boom'] };
+    await world.put(
+      'web',
+      { service: web, removed: false, problems: [] },
+      state(web, { replicas: [replica('web-0')], failures: [failure] }),
+    );
+    expect((await ask('/api/v1/services/web/logs?replica=7')).status).toBe(200);
+    expect((await ask('/api/v1/services/web/logs?replica=8')).status).toBe(404);
+    const { signal } = new AbortController();
+    const request = { project: 'main', service: 'web', replica: 7, tail: 1, follow: true, signal };
+    const kept = await Array.fromAsync(replicaLogs({ store: world.store, backends: new Map() }, request));
+    expect(kept).toEqual([{ at: 7, replica: 'web-7', stream: 'out', text: 'boom' }]);
   });
 
   test('logs of one replica or all; a follower that leaves is let go', async () => {
