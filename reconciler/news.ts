@@ -76,8 +76,13 @@ function heldEvents(
 }
 
 function changeEvents(was: DesiredRecord | null, is: DesiredRecord | null): Told[] {
-  if (is === null) return [{ event: 'removed', reason: 'its file is gone' }];
+  if (is === null) return [{ event: 'removed', reason: goneText(was) }];
   return [...suspensionEvents(was, is), ...fileEvents(was, is), ...pendingEvents(was, is)];
+}
+
+function goneText(was: DesiredRecord | null): string {
+  const why = was?.renamedTo ? `it is called ${was.renamedTo} now` : 'its file is gone';
+  return was?.service ? `${why}; its replicas are ended` : why;
 }
 
 function suspensionEvents(was: DesiredRecord | null, is: DesiredRecord): Told[] {

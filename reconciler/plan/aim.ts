@@ -23,13 +23,8 @@ export function aim(state: ServiceState, desired: DesiredRecord | null, now: num
 // Private
 
 function remove(state: ServiceState): Aim {
-  if (state.target === null) return { state, events: [] };
-  const event: NewEvent = {
-    service: state.service,
-    event: 'removed',
-    reason: 'its file is gone; its replicas are ended',
-  };
-  return { state: { ...state, target: null, rollout: null, quarantine: null }, events: [event] };
+  // Who took it out of git has told of it.
+  return { state: { ...state, target: null, rollout: null, quarantine: null }, events: [] };
 }
 
 /** Nothing that shapes a process differs; policy and what the file says around it may, and apply at once. */

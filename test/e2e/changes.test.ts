@@ -77,7 +77,7 @@ test('a new name: the old one serves until the new one does', async () => {
   repo.commit({ 'web.dstack.yml': file.replace('name: web', 'name: site') });
   await daemon.untilService('site', 'runs', ({ status }) => status === 'running');
   expect(await asked('site')).toEqual({ status: 200, text: 'second' });
-  const { seq: gone } = await daemon.happens('removed', /its file is gone; its replicas are ended/);
+  const { seq: gone } = await daemon.happens('removed', /it is called site now; its replicas are ended/);
   const { seq: there } = await daemon.happens('rollout-done', /deployment 1 is done: 1 replica /);
   expect(there).toBeLessThan(gone);
   await daemon.until('the old one is gone', ({ services }) => services.length === 1);

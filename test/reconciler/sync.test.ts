@@ -635,6 +635,7 @@ describe('a rename', () => {
     await world.pass();
     expect(await world.names()).toEqual(['other']);
     expect((await world.project()).renames).toEqual([]);
+    expect(await world.events()).toContain('one removed: it is called other now; its replicas are ended');
   });
 
   test('survives a restart', async () => {
