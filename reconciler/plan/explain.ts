@@ -70,13 +70,20 @@ export function whyOf(subject: Subject, spell: Spell): Why {
     service: name,
     status,
     waiting: waiting.map((item) => waitingView(item, spell)),
-    next: nextOf(waiting, state) ?? settledText(status, state),
+    next: nextOf(waiting, state?.replicas ?? []) ?? settledText(status, state),
     problems: record?.problems ?? [],
-    ...(failure && status !== 'running' ? { failure: failureView(failure, spell) } : {}),
+    ...(failure && isBehind(failure, status, state) ? { failure: failureView(failure, spell) } : {}),
   };
 }
 
 // Private
+
+/** What failed in an earlier rollout, or before a person's mistake or limit, is not why it is not as asked. */
+function isBehind({ at }: ReplicaFailure, status: ServiceStatus, state: ServiceState | null): boolean {
+  return FAILING.includes(status) && at >= (state?.rollout?.startedAt ?? 0);
+}
+
+const FAILING: readonly ServiceStatus[] = ['starting', 'rolling', 'degraded', 'failed'];
 
 function statusWord(record: DesiredRecord | null, state: ServiceState | null): ServiceStatus {
   if (state) return state.status;
@@ -107,9 +114,11 @@ function waitingOf({ record, state, now }: Subject): readonly Waiting[] {
   ];
 }
 
+const MEND = 'Mend what is wrong: as soon as a commit, or the server, has no such error, it is applied.';
+
 /** What a person can act on comes first, then what only time or the world can end. */
 const NEXT: { readonly [reason in WaitingReason]: string } = {
-  problem: 'Fix the file: the next commit in which it parses is applied.',
+  problem: MEND,
   quarantine: 'Push a fix: a change of the file, its profile or a secret lifts the quarantine at once.',
   hold: 'Nothing happens by itself: push a change of the file, its policy or a secret.',
   approval: 'Approve the commit: the Action does on merge, or POST /api/v1/applies names its plan.',
@@ -135,20 +144,24 @@ const NEXT: { readonly [reason in WaitingReason]: string } = {
   scaling: 'When the delay is over, the number of replicas follows the traffic that there is then.',
 };
 
-function nextOf(waiting: readonly Waiting[], state: ServiceState | null): string | null {
+function nextOf(waiting: readonly Waiting[], replicas: readonly Replica[]): string | null {
   const order = Object.keys(NEXT);
   const [first] = waiting.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason));
   if (!first) return null;
-  return isWatched(first, state) ? WATCHED : NEXT[first.reason];
+  const replica = replicas.find(({ name }) => name === first.subject);
+  return (first.reason === 'ready' && replica && servedText(replica)) || NEXT[first.reason];
 }
 
-/** Ready, in the routes, and not trusted yet. */
-function isWatched({ reason, subject, until }: Waiting, state: ServiceState | null): boolean {
-  const replica = state?.replicas.find(({ name }) => name === subject);
-  return reason === 'ready' && until !== null && replica?.phase === 'ready';
+/** What comes for one that has been ready before: it is watched, tried anew, or on its way out. */
+function servedText({ phase, leaving, trial }: Replica): string | null {
+  if (leaving) return 'Once another replica serves in its place, this one is drained and stopped.';
+  if (phase === 'unready')
+    return 'Once its probes pass again, the replica joins the routes again; if they do not, it is replaced.';
+  if (phase !== 'ready') return null;
+  return trial
+    ? 'Once the new probes have passed often enough, they take the place of the old ones.'
+    : 'Once it has held out for so long, the rollout goes on with the next replica.';
 }
-
-const WATCHED = 'Once it has held out, the next replica is started or an old one leaves.';
 
 /** When nothing is waited for. */
 const SETTLED: { readonly [status in ServiceStatus]: string } = {
@@ -157,7 +170,7 @@ const SETTLED: { readonly [status in ServiceStatus]: string } = {
   rolling: 'The next pass takes the next step of the rollout.',
   degraded: 'The next pass brings back what is missing.',
   failed: 'The next pass tries again.',
-  invalid: 'Fix the file: the next commit in which it parses is applied.',
+  invalid: MEND,
   stopped: 'Nothing until its file changes or its schedule starts it.',
   'scaled-to-zero': 'The first request starts a replica.',
   scheduled: 'It starts when its schedule says so.',

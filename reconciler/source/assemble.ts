@@ -135,7 +135,7 @@ function fill(text: string, scope: Scope, path: string, complain: Complain): str
 function missing(name: string): [string, string] {
   return [
     `${name} has no value here, and the server has no secret of that name`,
-    `give it one in the server's configuration under secrets: { ${name}: env:${name} }, or write a value in the file`,
+    `Give it one in the server's configuration, \`secrets: { ${name}: env:${name} }\`, or write a value in the file.`,
   ];
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Subject, statusOf, whyOf } from '../../reconciler/plan/explain.ts';
 import { serviceViewSchema, whySchema } from '../../schemas/api.ts';
 import type { Problem } from '../../schemas/errors.ts';
+import type { Replica, ServiceStatus } from '../../schemas/rollout.ts';
 import { deployment, replica, service, spec, state } from './samples.ts';
 
 const spell = (ms: number) => new Date(ms).toISOString();
@@ -113,18 +114,6 @@ describe('why', () => {
     });
   });
 
-  test('what is ready and still watched does not join the routes: it has, and others follow', () => {
-    const next = (phase: 'ready' | 'probing') => {
-      const waiting = [{ reason: 'ready' as const, subject: 'web-1', since: 0, until: 500, detail: '' }];
-      return whyOf(
-        subject({ state: state(web, { waiting, replicas: [replica('web-1', { phase })] }) }),
-        spell,
-      ).next;
-    };
-    expect(next('probing')).toContain('joins the routes');
-    expect(next('ready')).toBe('Once it has held out, the next replica is started or an old one leaves.');
-  });
-
   test('puts what a person can act on first, and shows the failure behind it', () => {
     const failed = state(web, {
       status: 'degraded',
@@ -158,5 +147,29 @@ describe('why', () => {
     expect(statusOf(subject({ state: failed }), spell).waiting).toBeUndefined();
     const gone = { service: null, removed: false, problems: [problem] };
     expect(whyOf(subject({ state: failed, record: gone }), spell).waiting).toHaveLength(1);
+  });
+
+  test('shows no failure of an earlier rollout, or where something else is the matter', () => {
+    const failures = [{ replica: 'web-2', deployment: 2, at: 7, reason: 'exited with 1', log: ['boom'] }];
+    const rollout = { from: 1, to: 3, commit: '', endedAt: null, outcome: 'rolling', reason: '' } as const;
+    const shown = (startedAt: number, status: ServiceStatus) => {
+      const more = { status, failures, rollout: { ...rollout, startedAt, exits: 0, unready: 0 } };
+      return whyOf(subject({ state: state(web, more) }), spell).failure?.replica;
+    };
+    expect(shown(7, 'rolling')).toBe('web-2');
+    expect(shown(8, 'rolling')).toBeUndefined();
+    expect(shown(7, 'invalid')).toBeUndefined();
+  });
+
+  test.each<[string, Partial<Replica>, RegExp]>([
+    ['is not ready yet', { phase: 'probing' }, /^Once every probe has passed often enough/],
+    ['is watched', {}, /^Once it has held out for so long/],
+    ['tries new probes', { trial: { deployment: 2, probes: [], stageMs: 0 } }, /^Once the new probes have/],
+    ['was ready before', { phase: 'unready' }, /^Once its probes pass again/],
+    ['waits to leave', { leaving: 'replaced' }, /^Once another replica serves in its place/],
+  ])('says what comes next for a replica that %s', (_, overrides, next) => {
+    const waiting = [{ reason: 'ready', subject: 'web-0', since: 0, until: null, detail: '' }] as const;
+    const seen = subject({ state: state(web, { waiting, replicas: [replica('web-0', overrides)] }) });
+    expect(whyOf(seen, spell).next).toMatch(next);
   });
 });
