@@ -1,10 +1,11 @@
 // What people are told of a sync: the commit, what it changed of each service, what waits and why, what no longer does.
-import type { DesiredRecord } from '../schemas/desired.ts';
+import type { DesiredRecord, DesiredService } from '../schemas/desired.ts';
 import type { NewEvent } from '../schemas/events.ts';
 import { canonical } from '../schemas/json.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import { errorsOf } from './desire.ts';
 import type { Admission } from './plan/admit.ts';
+import { differenceOf } from './plan/fields.ts';
 import type { DesiredChange } from './store/store.ts';
 
 export interface Synced {
@@ -101,13 +102,19 @@ function fileEvents(was: DesiredRecord | null, is: DesiredRecord): Told[] {
   }
   const file = is.service?.file ?? is.pending?.service?.file ?? 'its file';
   const isFixed = was !== null && errorsOf(was.problems).length > 0;
-  const isOther = is.service !== null && is.service.revision !== was?.service?.revision;
+  const asked = is.service && askedText(is.service, was?.service ?? null);
   return [
     ...(isFixed ? [{ event: 'fixed' as const, reason: `${file} is valid again` }] : []),
-    ...(isOther
-      ? [{ event: 'desired' as const, reason: `revision ${is.service.revision} from ${file}` }]
-      : []),
+    ...(asked ? [{ event: 'desired' as const, reason: asked }] : []),
   ];
+}
+
+/** Null: it asks for the same as before. The contents of files and the values behind names are no part of a revision. */
+function askedText(is: DesiredService, was: DesiredService | null): string | null {
+  const text = `revision ${is.revision} from ${is.file}`;
+  if (is.revision !== was?.revision) return text;
+  const difference = canonical(is.shapes) === canonical(was.shapes) ? null : differenceOf(is, was);
+  return difference && `${text}; ${difference.reason}`;
 }
 
 /** Told when it begins to wait, when it waits for something else, and when it no longer waits. */

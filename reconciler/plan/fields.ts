@@ -20,7 +20,10 @@ export interface Difference {
 }
 
 /** Null when nothing differs that runs. `how` is empty when only spelling does. */
-export function differenceOf(desired: Wanted, deployed: Deployment): Difference | null {
+export function differenceOf(
+  desired: Wanted,
+  deployed: Pick<Deployment, 'configuration' | 'shapes' | 'spec'>,
+): Difference | null {
   const topics = changedTopics(deployed.configuration, desired.configuration);
   const reshaped = isReshaped(desired.shapes, deployed.shapes);
   if (topics.length === 0 && !reshaped) return null;

@@ -677,6 +677,9 @@ describe('a secret', () => {
     world.secrets.set('KEY', 'new-key-k');
     await world.pass();
     expect((await world.desired('one'))?.service?.shapes).not.toEqual(one?.shapes);
+    expect(await world.events()).toContain(
+      `one desired: revision ${one?.revision} from one.dstack.yml; the value of TOKEN changed: replicas are replaced one by one`,
+    );
     expect((await world.desired('two'))?.service?.spec.probes).not.toEqual(two?.spec.probes);
     expect((await world.desired('two'))?.service?.digest).not.toEqual(two?.digest);
     const sealed = createVault(KEY).open((await world.desired('two'))?.service?.sealed ?? '');
