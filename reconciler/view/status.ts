@@ -78,7 +78,7 @@ export function attentionOf(service: ServiceView): string {
   const [problem] = service.problems;
   const { rollout, waiting = [] } = service;
   if (problem) return `${problem.file}:${problem.line} ${problem.message}`;
-  if (rollout?.outcome === 'failed' && service.status !== 'running') return rolloutCell(rollout).text;
+  if (rollout?.outcome === 'failed' && FAILING.has(service.status)) return rolloutCell(rollout).text;
   if (rollout?.outcome === 'rolling') {
     return [rolloutCell(rollout).text, waiting[0]?.detail].filter(Boolean).join('; ');
   }
@@ -98,6 +98,9 @@ const HELD_BACK: ReadonlySet<string> = new Set([
   'suspended',
   'rename',
 ]);
+
+/** Where a rollout that failed is still what is the matter. */
+const FAILING: ReadonlySet<string> = new Set(['starting', 'rolling', 'degraded', 'failed']);
 
 function projectLines({ problems, sourceFailure, held, others }: Status): Block[] {
   return [
@@ -209,18 +212,20 @@ function failureLines({ replica, reason, time, log, probes = [] }: NonNullable<W
 }
 
 function replicaTable(replicas: readonly ReplicaView[]): Block {
+  const isGrouped = replicas.some(({ group }) => group !== ONLY_GROUP);
   return {
     kind: 'table',
-    head: ['REPLICA', 'PHASE', 'PROBES', 'DEPLOYMENT', 'WHERE', 'PRICE'],
-    rows: replicas.map(replicaRow),
-    shrink: [0, 4],
+    head: ['REPLICA', ...(isGrouped ? ['GROUP'] : []), 'PHASE', 'PROBES', 'DEPLOYMENT', 'WHERE', 'PRICE'],
+    rows: replicas.map((replica) => replicaRow(replica, isGrouped)),
+    shrink: isGrouped ? [0, 1, 5] : [0, 4],
   };
 }
 
-function replicaRow(replica: ReplicaView): Row {
-  const { name, phase, ready, deployment, backend, region, instance, pricePerHour, detail } = replica;
+function replicaRow(replica: ReplicaView, isGrouped: boolean): Row {
+  const { name, group, phase, ready, deployment, backend, region, instance, pricePerHour, detail } = replica;
   const cells: Cell[] = [
     plain(name),
+    ...(isGrouped ? [plain(group)] : []),
     { text: phase, tone: ready ? 'good' : 'warn' },
     plain(marksOf(replica)),
     plain(`${deployment}`),

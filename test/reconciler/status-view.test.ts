@@ -1,8 +1,48 @@
-// How the answer of `trueup why` looks: nothing in it that tells nothing.
-import { expect, test } from 'vitest';
+// The status of services, as people read it.
+import { describe, expect, test } from 'vitest';
 import { render } from '../../reconciler/cli/screen.ts';
-import { whyBlocks } from '../../reconciler/view/status.ts';
+import { statusOf } from '../../reconciler/plan/explain.ts';
+import { attentionOf, serviceBlocks, whyBlocks } from '../../reconciler/view/status.ts';
 import type { Why } from '../../schemas/api.ts';
+import type { ServiceState } from '../../schemas/rollout.ts';
+import { deployment, replica, service, state } from '../plan/samples.ts';
+
+const web = service('web');
+
+function view(overrides: Partial<ServiceState>) {
+  const record = { service: web, removed: false, problems: [] };
+  const subject = { name: 'web', record, state: state(web, overrides), url: 'http://x/web/', now: 1000 };
+  return statusOf(subject, (ms) => new Date(ms).toISOString());
+}
+
+describe('a service', () => {
+  const table = (group: string) => {
+    const shown = view({ replicas: [replica('web-1', { group })] });
+    return render(serviceBlocks(shown), { width: 80, height: 24, colour: false, live: false });
+  };
+
+  test('with groups says of each replica which it is of', () => {
+    expect(table('big')).toContain(
+      'REPLICA  GROUP  PHASE  PROBES  DEPLOYMENT  WHERE  PRICE\nweb-1    big    ready',
+    );
+    expect(table('0')).toContain('REPLICA  PHASE  PROBES');
+  });
+
+  test('that is held back says so, not how its last rollout ended', () => {
+    const waiting = [
+      { reason: 'suspended', subject: '', since: 0, until: null, detail: 'what runs goes on' },
+    ] as const;
+    const ended = { from: 1, to: 2, commit: '', startedAt: 0, endedAt: 1, exits: 3, unready: 0 };
+    const rollout = { ...ended, outcome: 'failed', reason: 'it ended' } as const;
+    const deployments = [deployment(web, 1)];
+    expect(attentionOf(view({ status: 'suspended', waiting, rollout, deployments }))).toBe(
+      'what runs goes on',
+    );
+    expect(attentionOf(view({ status: 'degraded', waiting: [], rollout, deployments }))).toBe(
+      'deployment 1 → 2 failed: it ended',
+    );
+  });
+});
 
 const WHY: Why = {
   service: 'web',
