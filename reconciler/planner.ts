@@ -1,7 +1,7 @@
 // Answers "what would change": for the newest commit, or for files that are no commit yet. Executes nothing.
 import { posix } from 'node:path';
 import type { DesiredRecord, DesiredService } from '../schemas/desired.ts';
-import type { Plan } from '../schemas/plan.ts';
+import type { Plan, PlanWarning } from '../schemas/plan.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
 import { type Ask, askMarkets, askOnce } from './markets.ts';
@@ -61,6 +61,7 @@ export function createPlanner({ store, wanted, market, prices, applyOf }: Planne
       marketOf: await askMarkets(found.desired, ask),
       ...(prices ? { prices: prices(project) } : {}),
       ...preview,
+      policyWarnings: [...(files ? [] : sourceWarnings(state)), ...(preview.policyWarnings ?? [])],
       now,
     });
   };
@@ -81,6 +82,14 @@ function withObjects(options: WantedOptions, objects: Objects): WantedOptions {
       return asked.length > 0 ? new Map([...(await options.mountIds(asked)), ...given]) : given;
     },
   };
+}
+
+/** While the repository cannot be read, nobody knows of newer commits. */
+function sourceWarnings(state: ProjectState | null | undefined): PlanWarning[] {
+  if (!state?.sourceFailure) return [];
+  const { message, since } = state.sourceFailure;
+  const fix = `Since ${new Date(since).toISOString().slice(0, 19)}Z no newer commit is seen; this plan is of the last one.`;
+  return [{ kind: 'source', service: '', message, fix }];
 }
 
 function servicesOf(records: readonly KeyRecord[]): KeyRecord[] {

@@ -96,6 +96,7 @@ export type FieldChange = z.infer<typeof fieldChangeSchema>;
 /** What a reader must see before anything else, worst first. */
 export const planWarningSchema = z.object({
   kind: z.enum([
+    'source',
     'deletes',
     'over-budget',
     'over-max-price',

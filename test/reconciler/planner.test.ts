@@ -152,6 +152,23 @@ describe('a plan of the newest commit', () => {
     });
   });
 
+  test('says that there may be newer ones while the repository cannot be read', async () => {
+    const plan = await planner();
+    const web = await assembled(WEB);
+    await world.put('web', record(web), state(web));
+    const sourceFailure = { kind: 'transient', message: 'cannot read it', since: 0 } as const;
+    await world.putProject({ commit: COMMIT, applied: COMMIT, sourceFailure });
+    expect((await plan('main', null)).warnings).toMatchObject([
+      {
+        kind: 'source',
+        service: '',
+        message: 'cannot read it',
+        fix: expect.stringContaining('1970-01-01T00:00:00Z'),
+      },
+    ]);
+    expect((await plan('main', files(WEB))).warnings).toEqual([]);
+  });
+
   test('is bound to the same as the plan of its files was', async () => {
     const plan = await planner();
     const [web, next] = [await assembled(WEB), await assembled(WEB.replace('app.js', 'b.js'))];
