@@ -110,7 +110,7 @@ function projectLines({ problems, sourceFailure, held, others }: Status): Block[
             2,
             { text: 'source', tone: 'bad' },
             plain(sourceFailure.message),
-            dim(`since ${clock(sourceFailure.since)}`),
+            dim(`(since ${clock(sourceFailure.since)})`),
           ),
         ]
       : []),
@@ -120,7 +120,7 @@ function projectLines({ problems, sourceFailure, held, others }: Status): Block[
             2,
             { text: 'kept', tone: 'warn' },
             plain(held.join(', ')),
-            dim('(more than the deletion budget allows)'),
+            dim('(their files are gone; `trueup why` of each says what its removal waits for)'),
           ),
         ]
       : []),

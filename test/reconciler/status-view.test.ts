@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { render } from '../../reconciler/cli/screen.ts';
 import { statusOf } from '../../reconciler/plan/explain.ts';
-import { attentionOf, serviceBlocks, whyBlocks } from '../../reconciler/view/status.ts';
+import { attentionOf, serviceBlocks, statusBlocks, whyBlocks } from '../../reconciler/view/status.ts';
 import type { Why } from '../../schemas/api.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
 import { deployment, replica, service, state } from '../plan/samples.ts';
@@ -40,6 +40,23 @@ describe('a service', () => {
     );
     expect(attentionOf(view({ status: 'degraded', waiting: [], rollout, deployments }))).toBe(
       'deployment 1 → 2 failed: it ended',
+    );
+  });
+});
+
+describe('a project', () => {
+  test('says since when its repository cannot be read, and what stays though its file is gone', () => {
+    const sourceFailure = { message: 'There is no repository.', since: '2026-01-01T00:00:00Z' };
+    const status = { project: 'main', commit: null, services: [], problems: [], others: [] };
+    const text = render(statusBlocks({ ...status, sourceFailure, held: ['old'] }), {
+      width: 80,
+      height: 24,
+      colour: false,
+      live: false,
+    });
+    expect(text).toMatch(/There is no repository\. \(since /);
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(
+      'kept old (their files are gone; `trueup why` of each says',
     );
   });
 });
