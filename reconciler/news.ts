@@ -1,5 +1,6 @@
 // What people are told of a sync: the commit, what it changed of each service, what waits and why, what no longer does.
 import type { DesiredRecord, DesiredService } from '../schemas/desired.ts';
+import type { Problem } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
 import { canonical } from '../schemas/json.ts';
 import type { ProjectState } from '../schemas/project.ts';
@@ -22,6 +23,7 @@ export function newsOf({ before, after, commit, admission, known, changes }: Syn
   const { commit: sha } = commit;
   return [
     ...commitEvents(before, after, commit),
+    ...problemEvents(before, after, sha),
     ...(before.applied === after.applied ? [] : policyEvents(admission, sha)),
     ...changes.flatMap(({ key, desired }) => {
       const service = key.slice(key.indexOf('/') + 1);
@@ -57,6 +59,27 @@ function commitEvents(
   if (before.pending && !after.pending && before.pending.commit === after.applied)
     events.push({ service: '', event: 'admitted', reason: `${name} was approved`, commit });
   return events;
+}
+
+/** Of what belongs to no service: trueup.yml, profiles, files without a name. */
+function problemEvents(before: ProjectState, after: ProjectState, commit: string): NewEvent[] {
+  const [was, is] = [errorsOf(before.problems), errorsOf(after.problems)];
+  const known = new Set(was.map(placeOf));
+  const fresh = is.filter((problem) => !known.has(placeOf(problem)));
+  const left = new Set(is.map(({ file }) => file));
+  const fixed = [...new Set(was.map(({ file }) => file))].filter((file) => !left.has(file));
+  return [
+    ...fresh.map(({ file, line, column, message }): NewEvent => {
+      return { service: '', event: 'invalid', reason: `${file}:${line}:${column} ${message}`, commit };
+    }),
+    ...fixed.map((file): NewEvent => {
+      return { service: '', event: 'fixed', reason: `${file} has no errors any more`, commit };
+    }),
+  ];
+}
+
+function placeOf({ file, line, column, message }: Problem): string {
+  return JSON.stringify([file, line, column, message]);
 }
 
 function policyEvents({ warnings }: Synced['admission'], commit: string): NewEvent[] {

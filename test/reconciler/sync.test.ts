@@ -386,11 +386,17 @@ describe('a policy', () => {
   test('that breaks stays in force as it was, after a restart as well', async () => {
     const world = await watch({ 'one.dstack.yml': web('one'), 'trueup.yml': 'rollout: {surge: 3}\n' });
     await world.push({ 'trueup.yml': 'rollout: {surge: many}\n' });
+    expect(await world.events()).toContainEqual(expect.stringMatching(/^\S* ?invalid: trueup.yml:1:18 /));
     expect((await world.desired('one'))?.service?.spec.policy.surge).toBe(3);
     expect((await world.project()).problems).not.toEqual([]);
     await world.restart();
     await world.pass();
     expect((await world.desired('one'))?.service?.spec.policy.surge).toBe(3);
+    expect((await world.events()).filter((event) => event.includes('invalid:'))).toHaveLength(1);
+    await world.push({ 'trueup.yml': 'rollout: {surge: 2}\n' });
+    expect(await world.events()).toContainEqual(
+      expect.stringMatching(/fixed: trueup.yml has no errors any more/),
+    );
   });
 
   test('is not mixed up with a profile, which stays in force when its file breaks', async () => {
