@@ -120,7 +120,7 @@ const MEND = 'Mend what is wrong: as soon as a commit, or the server, has no suc
 const NEXT: { readonly [reason in WaitingReason]: string } = {
   problem: MEND,
   quarantine: 'Push a fix: a change of the file, its profile or a secret lifts the quarantine at once.',
-  hold: 'Nothing happens by itself: push a change of the file, its policy or a secret.',
+  hold: 'Push a change of the file, its policy or a secret. Without one nothing is tried again before the time given, if any.',
   approval: 'Approve the commit: the Action does on merge, or POST /api/v1/applies names its plan.',
   'deletion-budget': 'Put the names under `prune: { allow: [...] }` in trueup.yml, or restore the files.',
   rename:
