@@ -108,7 +108,9 @@ function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual
   // While one that took the place of another does not do well, no other that does leaves for more of its kind.
   const isPaused = isRolling(before.state) && current.some(isDoubtful);
   const replaced = outdated.filter(({ phase }) => phase !== 'ready' || !isPaused);
-  const leaving = [...replaced.toSorted(firstToLeave), ...surplus];
+  const leaving = [...replaced.toSorted(firstToLeave), ...surplus].filter(
+    (replica) => !hasJustFailed(replica),
+  );
   const trustedAt = trustIn(before.state);
   const trusted = mine.filter((replica) => now >= trustedAt(replica));
   const chosen = mayLeave(leaving, trusted, floorOf(before.state, target, group));
@@ -297,6 +299,11 @@ function createdEvent(state: ServiceState, replica: Replica): NewEvent {
 
 function membersOf(state: ServiceState, group: string): Replica[] {
   return state.replicas.filter((replica) => replica.group === group);
+}
+
+/** It was ready when it was last looked at, and may be again at the next look. */
+function hasJustFailed({ phase, stageMs }: Replica): boolean {
+  return phase === 'unready' && stageMs === 0;
 }
 
 /** Unready before ready, then the highest number. */

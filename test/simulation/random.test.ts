@@ -13,3 +13,20 @@ test('whatever happens, the rules hold; and when it ends, what was asked last ru
     endOnFailure: true,
   });
 }, 240_000);
+
+test('a replica that fails its probes at this very look is not sent away by the same', async () => {
+  await live({
+    seed: 0,
+    clouds: ['local', 'small'],
+    traffic: 'steady',
+    happenings: [
+      { kind: 'commit', version: 26 },
+      { kind: 'deaf', is: true },
+      { kind: 'wait', ms: 52_020 },
+      { kind: 'kill', after: 34 },
+      { kind: 'commit', version: 0 },
+      { kind: 'unreliable', percent: 0 },
+      { kind: 'unreliable', percent: 0 },
+    ],
+  });
+});
