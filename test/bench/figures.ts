@@ -73,7 +73,7 @@ function short(value: number): string {
 }
 
 function line([what, middle, spread, ratio]: Cells): string {
-  return `${what.padEnd(33)}${middle.padStart(11)}${spread.padStart(17)}  ${ratio}`.trimEnd();
+  return `${what.padEnd(33)}${middle.padStart(11)}${` ${spread}`.padStart(17)}  ${ratio}`.trimEnd();
 }
 
 function wrapped(note: string): string[] {

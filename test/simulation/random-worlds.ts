@@ -399,7 +399,10 @@ async function isSettled(world: World): Promise<void> {
   const read = async () => (await world.store.load('main/other'))?.state as ServiceState | null | undefined;
   for (const end = world.now() + RECOVERY_MS; ; await world.run(1_000)) {
     const state = await read();
-    const isThere = state?.status === 'running' && state.replicas.length === 1 && state.good === state.target;
+    const isAsAsked =
+      state?.status === 'running' && state.replicas.length === 1 && state.good === state.target;
+    // What was lost a moment ago is on record until the next look.
+    const isThere = isAsAsked && aliveOf(world).some(({ id }) => id === state.replicas[0]?.instance);
     if (isThere && state.deployments.at(-1)?.shapes['0'] === state.replicas[0]?.shape) return;
     must(world.now() < end, `the other service is ${state?.status}: ${JSON.stringify(state?.waiting)}`);
   }
