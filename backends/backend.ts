@@ -3,6 +3,7 @@ import type { Endpoint, Instance, ProcessStatus, Tags } from '../schemas/actual.
 import type { Placement, ProcessSpec } from '../schemas/desired.ts';
 import type { Offer } from '../schemas/offer.ts';
 import type { Exclusion } from '../schemas/plan.ts';
+import type { Disk, Mounted } from '../schemas/volume.ts';
 
 export interface Capabilities {
   readonly spot: boolean;
@@ -10,6 +11,8 @@ export interface Capabilities {
   readonly containers: boolean;
   readonly processes: boolean;
   readonly privileged: boolean;
+  /** An instance is a machine that may outlive what runs on it, and run something else after it. */
+  readonly machines: boolean;
 }
 
 /** The complete wish for one instance. It is stored before it is sent, and sent again unchanged after any doubt. */
@@ -20,9 +23,13 @@ export interface CreateRequest {
 
 /** What to run on an instance. Holds secrets: lives in memory and in the pipe to the host only. */
 export interface ProcessRequest {
+  /** Whose process it is: not always who the machine was made for. */
+  readonly replica: Pick<Tags, 'service' | 'group' | 'replica' | 'attempt' | 'shape' | 'deployment'>;
   readonly spec: ProcessSpec;
   readonly env: { readonly [name: string]: string };
   readonly registryPassword: string | null;
+  /** Volumes to attach before it starts; one that another machine holds is refused as `transient`. */
+  readonly volumes?: readonly Mounted[];
   /** From SIGTERM to SIGKILL. */
   readonly stopMs: number;
   /** Gives the tree of one `files`/`repos` mount: path below the mount ('' for a single file), POSIX mode, bytes. */
@@ -51,6 +58,11 @@ export interface Transport {
   status(): Promise<ProcessStatus>;
   /** Begins SIGTERM, `stopMs`, SIGKILL and returns at once; repeat until `status` is `exited` or `absent`. */
   stop(): Promise<void>;
+  /**
+   * Removes what has ended, and what it left behind, so that another may be run; does nothing while it runs. There
+   * wherever `machines` is.
+   */
+  clear?(): Promise<void>;
   endpoint(): Endpoint | null;
   /** The newest `tail` lines, oldest first; with `follow`, then every further one until `signal` aborts. */
   logs(options: {
@@ -58,6 +70,23 @@ export interface Transport {
     readonly follow: boolean;
     readonly signal?: AbortSignal;
   }): AsyncIterable<LogLine>;
+}
+
+/** Volumes of a cloud. All operations are idempotent; failures are thrown as `Failure`. */
+export interface Disks {
+  /** The identical request again gives the same volume. */
+  create(request: DiskRequest): Promise<Disk>;
+  /** null: definitely not there. */
+  get(id: string): Promise<Disk | null>;
+  /** Every volume tagged with `owner`. */
+  list(owner: string): Promise<readonly Disk[]>;
+}
+
+export interface DiskRequest {
+  readonly tags: NonNullable<Disk['tags']>;
+  readonly region: string;
+  readonly zone: string | null;
+  readonly sizeGib: number;
 }
 
 export interface Backend {
@@ -78,6 +107,8 @@ export interface Backend {
   /** Begins the end of an instance and its process. Callers repeat it until it throws `not-found`. */
   terminate(id: string): Promise<void>;
   transport(instance: Instance): Transport;
+  /** Absent: it has no volumes. */
+  readonly disks?: Disks;
   /** Calls `changed` with the tags of an instance of which something may have changed. Only a hint: state is read again. */
   watch(changed: (tags: Tags) => void): () => void;
   close(): Promise<void>;

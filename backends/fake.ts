@@ -33,6 +33,8 @@ export interface Fake extends Backend {
   lose(id: string, noticeMs?: number): void;
   /** The process ends by itself now. `code` null: nobody saw how, as after a power cut. */
   crash(id: string, code: number | null): void;
+  /** A volume is gone, and what was on it. */
+  loseDisk(id: string): void;
   /** Somebody edits the tags of a machine. */
   retag(id: string, tags: Partial<Tags>): void;
   /** Whether a probe of what listens at `endpoint` would succeed now. */
@@ -78,15 +80,22 @@ export function openFake(options: FakeOptions): Fake {
       run: (request) => attempt('run', () => cloud.start(id, request)),
       status: () => attempt('status', () => cloud.status(id)),
       stop: () => attempt('stop', () => cloud.stop(id)),
+      clear: () => attempt('clear', () => cloud.clear(id)),
       endpoint: () => cloud.endpoint(id),
       logs: (how) => audience.follow(id, how),
     }),
+    disks: {
+      create: (request) => attempt('create', () => cloud.makeDisk(request)),
+      get: (id) => attempt('get', () => cloud.disks.find(id)),
+      list: (owner) => attempt('list', () => cloud.disks.listed(owner)),
+    },
     watch: audience.watch,
     close: async () => audience.dismiss(),
     ...trouble,
     lose: (id, noticeMs = 0) => cloud.end(id, noticeMs),
     crash: cloud.crash,
     retag: cloud.retag,
+    loseDisk: cloud.disks.lose,
     healthy: cloud.healthy,
     processAt: cloud.processAt,
     machines: () => [...cloud.ended(0), ...cloud.live()],
@@ -105,4 +114,5 @@ const EVERYTHING: Capabilities = {
   containers: true,
   processes: true,
   privileged: true,
+  machines: true,
 };

@@ -12,6 +12,8 @@ export const BOUNDARIES = [
   'run:after',
   'stop:before',
   'stop:after',
+  'clear:before',
+  'clear:after',
   'terminate:before',
   'terminate:after',
   'publish:before',
@@ -24,6 +26,13 @@ export const BOUNDARIES = [
 ] as const;
 
 export type Boundary = (typeof BOUNDARIES)[number];
+
+/** Kinds of steps, each with a boundary before and after. */
+export type StepKind = Boundary extends infer Each
+  ? Each extends `${infer Kind}:before`
+    ? Kind
+    : never
+  : never;
 
 /** Called at a boundary, with the key whose pass is there. Whatever it throws ends the pass on the spot. */
 export type BoundaryHook = (boundary: Boundary, key: string) => void;

@@ -4,18 +4,17 @@ import type { Instance, Tags } from '../schemas/actual.ts';
 import { Failure } from '../schemas/errors.ts';
 import type { Deployment, Replica, ServiceState, Step } from '../schemas/rollout.ts';
 import type { ServiceRoute } from '../schemas/routes.ts';
+import type { Fleets } from './fleets.ts';
 import { deploymentOf } from './plan/deployments.ts';
 
 export interface ExecuteDeps {
   readonly owner: string;
   readonly backends: ReadonlyMap<string, Backend>;
+  readonly fleets: Fleets;
   readonly publish: (key: string, route: ServiceRoute) => void;
   /** Everything a process needs that is not in the stored spec: resolved values and the trees of its mounts. */
   readonly processOf: (deployment: Deployment, replica: Replica, project: string) => ProcessRequest;
 }
-
-/** Longest that one effect may take; a pass starts none with less lease left. */
-export const EFFECT_MS = 15_000;
 
 /** Carries out one step. Returns the instance where one was created. Throws `Failure`. */
 export async function execute(
@@ -32,35 +31,35 @@ export async function execute(
   if (!replica) throw new Failure('bug', `step ${step.id} names a replica that the state does not have`);
   const backend = deps.backends.get(replica.offer.backend);
   if (!backend) throw new Failure('transient', `backend ${replica.offer.backend} is not configured`);
+  const tags = tagsOf(deps.owner, state, replica);
+  const { fleet } = replica.offer;
   switch (step.kind) {
     case 'create':
-      return backend.create({ tags: tagsOf(deps.owner, state, replica), offer: replica.offer });
+      return fleet ? deps.fleets.ask(backend, fleet, tags) : backend.create({ tags, offer: replica.offer });
     case 'run':
       return run(deps, backend, state, replica);
     case 'stop':
-      await backend.transport(await instanceOf(backend, replica)).stop();
+      await backend.transport(await instanceOf(deps, backend, state, replica)).stop();
       return null;
     case 'terminate':
-      if (replica.instance) await backend.terminate(replica.instance);
+      // A machine of a fleet is the fleet's: it takes it back once nothing runs there.
+      if (replica.instance && !fleet) await backend.terminate(replica.instance);
       return null;
   }
 }
 
-// Private
-
-function tagsOf(owner: string, state: ServiceState, replica: Replica): Tags {
+/** What the instance of a replica is tagged with. */
+export function tagsOf(
+  owner: string,
+  state: Pick<ServiceState, 'project' | 'service'>,
+  replica: Replica,
+): Tags {
   const { group, name, attempt, shape, deployment } = replica;
-  return {
-    owner,
-    project: state.project,
-    service: state.service,
-    group,
-    replica: name,
-    attempt,
-    shape,
-    deployment,
-  };
+  const { project, service } = state;
+  return { owner, project, service, group, replica: name, attempt, shape, deployment };
 }
+
+// Private
 
 async function run(
   deps: ExecuteDeps,
@@ -74,13 +73,22 @@ async function run(
       'bug',
       `${replica.name} names deployment ${replica.deployment}, which the state does not have`,
     );
-  const instance = await instanceOf(backend, replica);
+  const instance = await instanceOf(deps, backend, state, replica);
   await backend.transport(instance).run(deps.processOf(deployment, replica, state.project));
   return null;
 }
 
-async function instanceOf(backend: Backend, replica: Replica): Promise<Instance> {
-  const instance = replica.instance ? await backend.get(replica.instance) : null;
+async function instanceOf(
+  { owner, fleets }: ExecuteDeps,
+  backend: Backend,
+  state: ServiceState,
+  replica: Replica,
+): Promise<Instance> {
+  const { fleet } = replica.offer;
+  const { instance: id } = replica;
+  const instance = fleet
+    ? await fleets.lent(backend, fleet, tagsOf(owner, state, replica))
+    : id && (await backend.get(id));
   if (!instance) throw new Failure('not-found', `${replica.name} has no instance`);
   return instance;
 }

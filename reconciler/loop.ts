@@ -109,7 +109,10 @@ export function createLoop({
     if (ended.length === 0) return true;
     const batch = takeDistinct(ended);
     const lost = await guarded(() => store.settle(batch.map(({ settlement }) => settlement)));
-    if (lost) return ended.length === 0 || settleEnded();
+    if (lost) {
+      for (const { settlement } of batch) for (const key of settlement.wakes ?? []) woken.add(key);
+      return ended.length === 0 || settleEnded();
+    }
     // The lease still guards the write, so trying again is safe for as long as it may be ours.
     ended.push(...batch.filter(({ deadline }) => clock.now() < deadline));
     return retrySoon();

@@ -8,17 +8,24 @@ import type {
   ReplicaFact,
   TrafficFact,
 } from '../schemas/actual.ts';
-import type { DesiredRecord, Placement } from '../schemas/desired.ts';
+import type { DesiredRecord, GroupSpec, Placement, ServiceSpec } from '../schemas/desired.ts';
 import { asFailure } from '../schemas/errors.ts';
 import type { Replica, ServiceState } from '../schemas/rollout.ts';
+import { tagsOf } from './execute.ts';
+import type { Fleets } from './fleets.ts';
 import type { Finder } from './found.ts';
+import { offersOfAll } from './offers.ts';
 import { targetOf } from './plan/deployments.ts';
+import { fleetsAsked } from './plan/fleet/asked.ts';
 import { type Queued, withoutClaims } from './plan/queue.ts';
 import { groupsToPlace } from './plan/roll.ts';
+import type { Volumes } from './volumes.ts';
 
 export interface ObserveDeps {
   readonly owner: string;
   readonly backends: ReadonlyMap<string, Backend>;
+  readonly fleets: Fleets;
+  readonly volumes: Volumes;
   /** Results of a service's probes since they were last taken. */
   readonly takeProbes: (key: string) => Readonly<Record<string, readonly ProbeResult[]>>;
   /** The newest route version of the service that every living proxy has; -1 when none has. */
@@ -73,9 +80,7 @@ async function factOf(deps: ObserveDeps, state: ServiceState | null, replica: Re
       reason: `backend ${replica.offer.backend} is not configured: cannot look at it or stop it`,
     };
   try {
-    const instance = await (replica.instance
-      ? backend.get(replica.instance)
-      : find(backend, deps.owner, state, replica));
+    const instance = await instanceOf(deps, backend, state, replica);
     if (!instance || !isOf(instance, deps.owner, state, replica)) return { kind: 'missing' };
     const process =
       instance.status === 'provisioning'
@@ -87,6 +92,12 @@ async function factOf(deps: ObserveDeps, state: ServiceState | null, replica: Re
     if (failure.kind === 'not-found') return { kind: 'missing' };
     return { kind: 'unknown', reason: `${backend.name}: ${failure.message}` };
   }
+}
+
+function instanceOf(deps: ObserveDeps, backend: Backend, state: ServiceState | null, replica: Replica) {
+  const { fleet } = replica.offer;
+  if (fleet && state) return deps.fleets.lent(backend, fleet, tagsOf(deps.owner, state, replica));
+  return replica.instance ? backend.get(replica.instance) : find(backend, deps.owner, state, replica);
 }
 
 /** The answer to `create` may have been lost, so an instance without a recorded id is looked for by its tags. */
@@ -126,11 +137,8 @@ async function offersFor(
   );
   const placements = wishes.flatMap((wish) =>
     groupsToPlace(state, wish, traffic).map((name) => {
-      const placement = wish.spec.groups.find((group) => group.name === name)?.placement;
-      return [
-        name,
-        placement && { placement, service: wish.spec.name, priority: wish.spec.priority },
-      ] as const;
+      const group = wish.spec.groups.find((each) => each.name === name);
+      return [name, group && { group, spec: wish.spec }] as const;
     }),
   );
   // What is wished goes before what is the target.
@@ -140,7 +148,7 @@ async function offersFor(
       ? [
           [
             name,
-            withoutClaims(await offersOf(deps, wish.placement), deps.queue?.() ?? [], wish.priority),
+            withoutClaims(await offersOf(deps, wish, state), deps.queue?.() ?? [], wish.spec.priority),
           ] as const,
         ]
       : [],
@@ -148,21 +156,20 @@ async function offersFor(
   return Object.fromEntries((await Promise.all(facts)).flat());
 }
 
-/** Offers of all backends that answer; one that fails is left out, and named when no other has an offer. */
-async function offersOf(deps: ObserveDeps, placement: Placement): Promise<OffersFact> {
-  const failures: string[] = [];
-  const lists = await Promise.all(
-    [...deps.backends.values()].map(async (backend) => {
-      try {
-        return await backend.offers(placement);
-      } catch (error) {
-        failures.push(`${backend.name}: ${asFailure(error).message}`);
-        return [];
-      }
-    }),
-  );
-  const offers = lists.flat();
-  return offers.length === 0 && failures.length > 0
-    ? { kind: 'unknown', reason: failures.join('; ') }
-    : { kind: 'offers', offers };
+interface Wish {
+  readonly group: GroupSpec;
+  readonly spec: ServiceSpec;
+}
+
+function offersOf(
+  { backends, fleets, volumes }: ObserveDeps,
+  { group, spec }: Wish,
+  state: ServiceState | null,
+): Promise<OffersFact> {
+  const names = fleetsAsked(group.placement, spec);
+  const ask = (placement: Placement) =>
+    names
+      ? fleets.offers(backends.values(), names, placement, spec.isReuseOnly === true)
+      : offersOfAll(backends.values(), placement);
+  return volumes.offers(group.process, group.placement, state, ask);
 }

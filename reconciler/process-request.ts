@@ -33,13 +33,23 @@ export function processRequest(
     files: source.mount(deployment.commit, path),
   });
   return {
+    replica: ownerOf(deployment, replica),
     spec: group.process,
     env: { ...env, ...environment(deployment, replica, project, source) },
     registryPassword: password,
+    ...(replica.offer.mounted && { volumes: replica.offer.mounted }),
     stopMs: deployment.spec.stopMs,
     mounts: [...group.process.files, ...group.process.repos].map(mount),
     secrets: secretsOf([...(values.secrets ?? []), password ?? ''], env, values.probes),
   };
+}
+
+/** Whose process it is. */
+export function ownerOf(
+  { spec, number }: Pick<Deployment, 'spec' | 'number'>,
+  { name, group, attempt, shape }: Replica,
+): ProcessRequest['replica'] {
+  return { service: spec.name, group, replica: name, attempt, shape, deployment: number };
 }
 
 // Private

@@ -8,6 +8,8 @@ import type { Claim } from './store/store.ts';
 export interface Queue {
   note(key: string, state: ServiceState | null): void;
   waiting(): readonly Queued[];
+  /** Whose passes these were. */
+  keys(): readonly string[];
 }
 
 /** By its newest file: a service that has not been looked at yet has none but that. */
@@ -26,6 +28,7 @@ export function createQueue(clock: Clock): Queue {
     waiting() {
       return [...entries.values()].flatMap(({ at, queued }) => (clock.now() - at < STALE_MS ? [queued] : []));
     },
+    keys: () => [...entries.keys()],
   };
 }
 

@@ -1,54 +1,62 @@
-// One pass over one service: load (the claim), observe, decide, record the intent, execute, save, next wake.
-// Takes no input but the key: what woke it does not matter. Running it twice changes nothing.
-import type { Actual } from '../schemas/actual.ts';
+// The pass of one service.
 import type { DesiredRecord } from '../schemas/desired.ts';
-import { asFailure, Failure } from '../schemas/errors.ts';
-import type { NewEvent } from '../schemas/events.ts';
+import { Failure } from '../schemas/errors.ts';
+import { nameAround } from '../schemas/keys.ts';
 import type { Replica, ServiceState, Step } from '../schemas/rollout.ts';
-import type { BoundaryHook } from './boundary.ts';
-import type { Clock } from './clock.ts';
-import { EFFECT_MS, type ExecuteDeps, execute } from './execute.ts';
+import { type ExecuteDeps, execute } from './execute.ts';
 import { type ObserveDeps, observe } from './observe.ts';
+import { type Kind, type PassDeps, runPass } from './pass.ts';
 import { check } from './plan/check.ts';
-import { type Decision, decide } from './plan/decide.ts';
+import { type DecisionInput, decide } from './plan/decide.ts';
 import { targetOf } from './plan/deployments.ts';
-import { foldCreated, foldFailure, type Outcome } from './plan/outcome.ts';
+import { fleetsOf } from './plan/fleet/facts.ts';
+import { volumesOf } from './plan/mounts.ts';
+import { foldCreated, foldFailure } from './plan/outcome.ts';
 import { isAskedForAbove } from './plan/queue.ts';
 import { isSameValue } from './plan/same.ts';
-import type { Claim, Lease, Settlement, Store } from './store/store.ts';
+import type { Claim, Settlement } from './store/store.ts';
 
-export interface ReconcileDeps extends ObserveDeps, ExecuteDeps {
-  readonly store: Pick<Store, 'settle'>;
-  readonly clock: Clock;
+export interface ReconcileDeps extends ObserveDeps, ExecuteDeps, PassDeps {
   readonly machine: string;
-  readonly boundary: BoundaryHook;
   /** Told of the state a service now has (null: none): what to probe, what to route, what to wake it for. */
   readonly noteState: (key: string, state: ServiceState | null) => void;
 }
 
-/** After a decision that broke a rule: long enough not to spin, short enough that a fix of ours is seen. */
-const BUG_RETRY_MS = 30_000;
-
 /** Does one pass; the settlement it returns has yet to be written, and gives the lease back. */
-export async function reconcile(deps: ReconcileDeps, claim: Claim): Promise<Settlement> {
-  const { record, now } = claim;
-  const startedAt = deps.clock.now();
-  const at = () => now + Math.round(deps.clock.now() - startedAt);
-  deps.boundary('claimed', record.key);
-  const desired = record.desired as DesiredRecord | null;
-  const state = readState(record.key, record.state);
-  const actual = await observe(deps, record.key, desired, state);
-  deps.boundary('observed', record.key);
-  const input = { project: record.project, service: record.service, desired, state, actual, now: at() };
-  const decision = decide(input);
-  const broken = check(input, decision);
-  if (broken.length > 0) return refuse(claim, broken, at());
-  deps.boundary('decided', record.key);
-  if (decision.steps.length === 0) return finish(deps, claim, state, decision);
-  return carryOut(deps, claim, state, decision, actual, at);
+export function reconcile(deps: ReconcileDeps, claim: Claim): Promise<Settlement> {
+  return runPass(deps, kindOf(deps), claim);
 }
 
 // Private
+
+function kindOf(deps: ReconcileDeps): Kind<DecisionInput, ServiceState, Step> {
+  return {
+    async observe({ record }, at) {
+      const { key, project, service } = record;
+      const desired = record.desired as DesiredRecord | null;
+      const state = readState(key, record.state);
+      const actual = await observe(deps, key, desired, state);
+      return { project, service, desired, state, actual, now: at() };
+    },
+    stateOf: ({ state }) => state,
+    decide,
+    check,
+    async execute({ project, service }, state, step) {
+      const instance = await execute(deps, `${project}/${service}`, state, step);
+      if (!instance || step.kind !== 'create') return (after) => ({ state: after, events: [] });
+      return (after, now) => foldCreated(after, step.replica, instance, now);
+    },
+    fail: ({ actual }, state, step, failure, now) => foldFailure(state, step, failure, now, actual.offers),
+    isLeft: (state, step) => isOthersTurn(deps, state, step),
+    isSame,
+    hasMoved,
+    alongside: (before, after) => ({
+      machine: machineOf(deps.machine, after),
+      ...around(before, after),
+    }),
+    note: deps.noteState,
+  };
+}
 
 function readState(key: string, state: unknown): ServiceState | null {
   if (state === null || state === undefined) return null;
@@ -58,90 +66,11 @@ function readState(key: string, state: unknown): ServiceState | null {
   return known;
 }
 
-function refuse({ lease, record }: Claim, broken: readonly string[], now: number): Settlement {
-  const reason = `a decision was not carried out because it broke a rule: ${broken.join('; ')}`;
-  return {
-    lease,
-    wakeAt: now + BUG_RETRY_MS,
-    events: [{ service: record.service, event: 'failure', reason }],
-    release: true,
-  };
-}
-
-function finish(
-  deps: ReconcileDeps,
-  claim: Claim,
-  before: ServiceState | null,
-  decision: Decision,
-): Settlement {
-  deps.noteState(claim.record.key, decision.state);
-  return settlement(deps, claim.lease, before, decision.state, decision.wakeAt, decision.events, true);
-}
-
-async function carryOut(
-  deps: ReconcileDeps,
-  claim: Claim,
-  before: ServiceState | null,
-  decision: Decision,
-  actual: Actual,
-  at: () => number,
-): Promise<Settlement> {
-  const { lease, record } = claim;
-  const intended = decision.state;
-  if (!intended) throw new Failure('bug', `${record.key}: steps without a state`);
-  const intent = settlement(deps, lease, before, intended, decision.wakeAt, decision.events, false);
-  if (!isSame(before, intended) || decision.events.length > 0) {
-    const lost = await deps.store.settle([intent]);
-    if (lost.has(record.key))
-      throw new Failure('transient', `${record.key}: the lease went to another reconciler`);
-  }
-  deps.boundary('intent-saved', record.key);
-  // Before the effects: what they cause may come back before they end.
-  deps.noteState(record.key, intended);
-  const done = await executeAll(deps, claim, intended, decision.steps, actual.offers, at);
-  deps.boundary('outcome-unsaved', record.key);
-  deps.noteState(record.key, done.state);
-  // A first effect shows only when it is looked at, so look again at once; one that is repeated is given time.
-  const isFirst = hasMoved(before, intended) || hasMoved(intended, done.state);
-  const wakeAt = isFirst ? Math.min(decision.wakeAt, at() + 1) : decision.wakeAt;
-  return settlement(deps, lease, intended, done.state, wakeAt, done.events, true);
-}
-
 function hasMoved(before: ServiceState | null, after: ServiceState): boolean {
   const stage = ({ phase, attempt }: Replica) => `${phase} ${attempt}`;
   const stages = new Map(before?.replicas.map((replica) => [replica.name, stage(replica)]));
   if (stages.size > after.replicas.length) return true;
   return after.replicas.some((replica) => stages.get(replica.name) !== stage(replica));
-}
-
-async function executeAll(
-  deps: ReconcileDeps,
-  claim: Claim,
-  intended: ServiceState,
-  steps: readonly Step[],
-  offers: Actual['offers'],
-  at: () => number,
-) {
-  let state = intended;
-  const events: NewEvent[] = [];
-  const note = (outcome: Outcome): void => {
-    state = outcome.state;
-    events.push(...outcome.events);
-  };
-  for (const step of steps) {
-    if (claim.lease.until - at() < EFFECT_MS) break;
-    if (isOthersTurn(deps, state, step)) continue;
-    try {
-      deps.boundary(`${step.kind}:before`, claim.record.key);
-      const instance = await execute(deps, claim.record.key, state, step);
-      deps.boundary(`${step.kind}:after`, claim.record.key);
-      if (instance && step.kind === 'create') note(foldCreated(state, step.replica, instance, at()));
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      note(foldFailure(state, step, asFailure(error), at(), offers));
-    }
-  }
-  return { state, events };
 }
 
 /** Of what comes together, who has the higher priority asks first; the others do when they look again. */
@@ -150,23 +79,34 @@ function isOthersTurn({ queue }: ReconcileDeps, state: ServiceState, step: Step)
   return !!wanted && isAskedForAbove(wanted.offer, queue?.() ?? [], targetOf(state)?.spec.priority);
 }
 
-function settlement(
-  deps: ReconcileDeps,
-  lease: Lease,
-  before: ServiceState | null,
-  after: ServiceState | null,
-  wakeAt: number,
-  events: readonly NewEvent[],
-  release: boolean,
-): Settlement {
-  const base = { lease, wakeAt, events, release };
-  if (isSame(before, after)) return base;
-  return { ...base, state: after, machine: machineOf(deps.machine, after) };
-}
-
 /** Processes of this machine can be seen from this machine only, so its key stays here while it has any. */
 function machineOf(machine: string, state: ServiceState | null): string | null {
   return state?.replicas.some((replica) => replica.offer.backend === 'local') ? machine : null;
+}
+
+/** Fleets and volumes find who uses them by that; a fleet looks when a guest has come, gone on or left. */
+function around(before: ServiceState | null, after: ServiceState | null): Pick<Settlement, 'uses' | 'wakes'> {
+  const [old, now] = [usedBy(before), usedBy(after)];
+  const fleets = [...new Set([...fleetsOf(before), ...fleetsOf(after)])];
+  const moved = fleets.filter((fleet) => guestsText(before, fleet) !== guestsText(after, fleet));
+  const project = (after ?? before)?.project ?? '';
+  return {
+    ...(isSameValue(old, now) ? {} : { uses: now }),
+    ...(moved.length > 0 ? { wakes: moved.map((fleet) => `${project}/${nameAround('fleet', fleet)}`) } : {}),
+  };
+}
+
+function usedBy(state: ServiceState | null): string[] {
+  const volumes = new Set(state?.replicas.flatMap(volumesOf));
+  return [
+    ...fleetsOf(state).map((fleet) => nameAround('fleet', fleet)),
+    ...[...volumes].toSorted().map((volume) => nameAround('volume', volume)),
+  ];
+}
+
+function guestsText(state: ServiceState | null, fleet: string): string {
+  const mine = state?.replicas.filter(({ offer }) => offer.fleet === fleet) ?? [];
+  return mine.map(({ name, attempt, phase }) => `${name} ${attempt} ${phase}`).join(',');
 }
 
 /** When the last look was matters only while something is timed; a state that differs in nothing else is not written. */

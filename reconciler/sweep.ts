@@ -4,8 +4,10 @@ import type { Backend } from '../backends/backend.ts';
 import type { Tags } from '../schemas/actual.ts';
 import { asFailure } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
+import type { FleetState } from '../schemas/fleet.ts';
+import { aroundOf } from '../schemas/keys.ts';
 import type { ProjectState } from '../schemas/project.ts';
-import type { ServiceState } from '../schemas/rollout.ts';
+import type { Replica, ServiceState } from '../schemas/rollout.ts';
 import type { Store } from './store/store.ts';
 
 export interface SweepDeps {
@@ -32,12 +34,18 @@ export async function sweep(deps: SweepDeps): Promise<void> {
 /** A service that has no record yet takes up what runs of it by itself; which services there are, the first commit tells. */
 async function isKnown({ store }: SweepDeps, tags: Tags): Promise<boolean> {
   const record = await store.load(`${tags.project}/${tags.service}`);
-  const state = record?.state as ServiceState | null | undefined;
+  const state = record?.state;
   if (!state && record?.desired) return true;
   if (!record && !(await hasRead(store, tags.project))) return true;
-  return (
-    state?.replicas.some(({ name, attempt }) => name === tags.replica && attempt === tags.attempt) ?? false
+  return instancesIn(tags.service, state).some(
+    ({ name, attempt }) => name === tags.replica && attempt === tags.attempt,
   );
+}
+
+/** What a record has instances for: a service its replicas, a fleet its machines. */
+function instancesIn(name: string, state: unknown): readonly Pick<Replica, 'name' | 'attempt'>[] {
+  if (!state) return [];
+  return aroundOf(name) ? (state as FleetState).machines : (state as ServiceState).replicas;
 }
 
 async function hasRead(store: SweepDeps['store'], project: string): Promise<boolean> {

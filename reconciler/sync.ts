@@ -8,6 +8,7 @@ import { canonical } from '../schemas/json.ts';
 import type { Policy } from '../schemas/policy.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
+import { type Around, aroundChanges, aroundNews, aroundWanted, type Desired } from './around.ts';
 import type { BoundaryHook } from './boundary.ts';
 import { type PriceOf, readCosts } from './costs.ts';
 import { desiredOf } from './desire.ts';
@@ -25,7 +26,7 @@ import type { Claim, DesiredChange, Settlement, Store } from './store/store.ts';
 export interface SyncOptions {
   readonly project: string;
   readonly source: Source;
-  readonly store: Pick<Store, 'list' | 'load' | 'putDesired'>;
+  readonly store: Pick<Store, 'list' | 'around' | 'load' | 'putDesired'>;
   readonly secrets: SecretSource;
   readonly vault: Vault;
   readonly refusal: AssembleOptions['refusal'];
@@ -52,6 +53,7 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
   const secrets = watchSecrets(options.secrets);
   const cache = emptyCache();
   let records: ReadonlyMap<string, DesiredRecord> | null = null;
+  let around: Around = new Map();
   /** What the commit asks for of which `records` are what is in force. */
   let asked: Asked | null = null;
   let serial = -1;
@@ -60,6 +62,8 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
   async function readRecords(): Promise<Map<string, DesiredRecord>> {
     const all = await store.list(project);
     const pairs = all.filter(({ service, desired }) => service !== '' && desired !== null);
+    const beside = (await store.around(project)).filter(({ desired }) => desired !== null);
+    around = new Map(beside.map(({ service, desired }) => [service, desired as Desired]));
     return new Map(pairs.map(({ service, desired }) => [service, desired as DesiredRecord]));
   }
 
@@ -99,7 +103,11 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     };
     const costs = await readCosts({ ...options, known, next }, costsOf(question));
     const admission = admit({ ...question, costs });
-    const asksNothing = admission.waiting.size === 0 && isSamePolicy(snapshot.policy, policies.own);
+    const changesAround = aroundChanges(project, around, aroundWanted(snapshot, around, admission.records));
+    const asksNothing =
+      admission.waiting.size === 0 &&
+      isSamePolicy(snapshot.policy, policies.own) &&
+      changesAround.length === 0;
     return { admission, policies, isApplied: isApproved || asksNothing };
   }
 
@@ -109,15 +117,21 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     const { admission } = judged;
     const changes = changesBetween(project, known, admission.records);
     const after = { ...stateAfter(recovered(before), wished, judged, claim.now), key: vault.id };
-    const told = newsOf({ before, after, commit: wished.commit, admission, known, changes });
+    const beside = judged.isApplied ? aroundWanted(wished.snapshot, around, admission.records) : around;
+    const all = [...changes, ...aroundChanges(project, around, beside)];
+    const told = [
+      ...newsOf({ before, after, commit: wished.commit, admission, known, changes }),
+      ...aroundNews(around, beside, wished.commit.commit),
+    ];
     const events = [...recovery(before, claim), ...told];
-    const isNew = changes.length > 0 || events.length > 0 || canonical(after) !== canonical(before);
+    const isNew = all.length > 0 || events.length > 0 || canonical(after) !== canonical(before);
     const state: ProjectState = isNew ? { ...after, serial: before.serial + 1 } : before;
     boundary('desired-unsaved', project);
-    if (isNew && !(await store.putDesired(claim.lease, changes, state, events)))
+    if (isNew && !(await store.putDesired(claim.lease, all, state, events)))
       throw new Failure('transient', `${project}: the lease went to another reconciler`);
     boundary('desired-saved', project);
     records = applied(known, changes);
+    around = beside;
     asked = wished;
     serial = state.serial;
     return state;

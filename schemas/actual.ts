@@ -84,7 +84,11 @@ export type OffersFact =
       readonly offers: readonly Offer[];
       /** Services of higher priority that wait for some of what is on sale: those offers are left out. Absent: none. */
       readonly leftTo?: readonly string[];
+      /** Why there are none, where it is not because nobody sells what is asked for. Absent: nobody does. */
+      readonly why?: string;
     }
+  /** Something that it names must be there first: a fleet, a volume. */
+  | { readonly kind: 'awaits'; readonly reason: string }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 /** What one group was asked lately, over all proxies. */

@@ -40,6 +40,8 @@ export interface Configuration {
   readonly configuration: JsonObject | null;
   /** What was read, where it is a service without mistakes; members without a value left out. */
   readonly service: Service | null;
+  readonly fleet: Fleet | null;
+  readonly volume: Volume | null;
   readonly findings: readonly Finding[];
   /** Where the value at a path (`probes[0].url`, `env.TOKEN`) is written, or the nearest thing that holds it. */
   readonly locate: (path: string) => Position;
@@ -55,6 +57,8 @@ export function parseConfiguration(text: string): Configuration {
     name,
     configuration: null,
     service: null,
+    fleet: null,
+    volume: null,
     findings: document.findings,
     locate: (path: string) => positionIn(document, path),
   };
@@ -69,6 +73,8 @@ export function parseConfiguration(text: string): Configuration {
     ...unread,
     configuration: asService === null ? pruned : (normalService(asService) as object as JsonObject),
     service: asService,
+    fleet: type === 'fleet' ? ((read.data as Fleet | undefined) ?? null) : null,
+    volume: type === 'volume' ? ((read.data as Volume | undefined) ?? null) : null,
     findings: inOrder([
       ...document.findings,
       ...read.findings,

@@ -165,6 +165,10 @@ export interface ServiceSpec {
   /** Ends what uses its GPUs less than this. Absent: nothing does. */
   readonly utilization?: { readonly minGpuPercent: number; readonly windowMs: number };
   readonly retry?: RetrySpec;
+  /** How long a machine is kept for others once a replica has left it; null: for ever. Absent: it is not said. */
+  readonly idleMs?: number | null;
+  /** Only machines that are there already. */
+  readonly isReuseOnly?: true;
   /** 0 to 100; absent: 0. */
   readonly priority?: number;
 }

@@ -1,5 +1,6 @@
 // Offers: what a backend would sell now. A hint; the proof is the instance.
 import type { Exclusion } from './plan.ts';
+import type { Mounted } from './volume.ts';
 
 export interface Gpu {
   readonly name: string;
@@ -27,6 +28,12 @@ export interface Offer {
   /** USD per hour. */
   readonly price: number;
   readonly availability: Availability;
+  /** The fleet whose machine it is, or would be. Absent: it is bought for one replica alone. */
+  readonly fleet?: string;
+  /** Only one that is idle already, never a new one (`creation_policy: reuse`). Absent: a new one will do. */
+  readonly isIdleOnly?: true;
+  /** Volumes that are attached for the replica that is placed on it. Absent: none. */
+  readonly mounted?: readonly Mounted[];
 }
 
 /** What all backends of a project say to one placement. */
@@ -49,7 +56,8 @@ export function compareOffers(a: Offer, b: Offer): number {
     compare(a.backend, b.backend) ||
     compare(a.region, b.region) ||
     compare(a.instance, b.instance) ||
-    Number(a.spot) - Number(b.spot)
+    Number(a.spot) - Number(b.spot) ||
+    compare(a.fleet ?? '', b.fleet ?? '')
   );
 }
 

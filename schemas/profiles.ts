@@ -246,13 +246,13 @@ export const profileShape = {
   max_price: about(positive.nullish(), 'The highest price of a machine, in USD per hour.', 2.5),
   creation_policy: about(
     choice(['reuse', 'reuse-or-create']).nullish(),
-    'Whether new machines may be made, or only those of fleets be used. Has no effect yet.',
+    'Whether new machines may be made, or only idle ones of fleets be used.',
     'reuse',
     'reuse-or-create',
   ),
   idle_duration: about(
     idleDuration.nullish(),
-    'How long a machine that was made for this is kept when idle. Has no effect yet: machines are given back at once.',
+    'How long a machine that was made for this is kept when idle, for whoever needs one like it. Not written: given back at once, or in a fleet after 5m.',
     '1h',
     '5m',
   ),

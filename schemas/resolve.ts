@@ -34,6 +34,8 @@ export interface ResolveOptions {
   /** The file's folder in the repository, '' for its root. */
   readonly folder: string;
   readonly policy: RolloutPolicy;
+  /** Seconds, as it is written: it counts even where it is the default of the language. Absent: it is not written. */
+  readonly idleDuration?: number | null | undefined;
 }
 
 /** The spec, and what of it cannot be had because it lies outside the repository (left out of the spec). */
@@ -59,6 +61,7 @@ export function resolve(
     stopMs: stopMs(sparse.stop_duration),
     policy: options.policy,
     ...lifeOf(sparse),
+    ...idleOf(options.idleDuration),
   };
   return { spec, outside: mounts.outside };
 }
@@ -155,7 +158,8 @@ function placementOf(group: SingleGroup, sparse: Sparse): Placement {
   };
 }
 
-function requirementOf(resources: SparseResources | undefined, inDefaultImage: boolean): Requirement {
+/** `inDefaultImage`: what runs there needs a GPU of its vendor. */
+export function requirementOf(resources: SparseResources | undefined, inDefaultImage: boolean): Requirement {
   const { cpu, memory, disk, gpu } = resources ?? {};
   return {
     cpu: cpu ? { arch: cpu.arch ?? null, count: rangeOf(cpu.count ?? '2..') } : null,
@@ -241,10 +245,14 @@ function stopMs(duration: Sparse['stop_duration']): number {
   return duration === 'off' ? LONGEST_MS : milliseconds(duration);
 }
 
-type Life = Pick<ServiceSpec, 'schedule' | 'maxDurationMs' | 'utilization' | 'retry' | 'priority'>;
+type Life = Pick<
+  ServiceSpec,
+  'schedule' | 'maxDurationMs' | 'utilization' | 'retry' | 'priority' | 'isReuseOnly'
+>;
 
 /** When it begins and ends. What the file does not say is left out, so that most specs stay as short as they were. */
-function lifeOf({ schedule, max_duration, utilization_policy, retry, priority }: Sparse): Life {
+function lifeOf(sparse: Sparse): Life {
+  const { schedule, max_duration, utilization_policy, retry, priority, creation_policy } = sparse;
   return {
     ...(schedule?.cron && { schedule: { cron: schedule.cron } }),
     ...(typeof max_duration === 'number' && max_duration > 0 && { maxDurationMs: max_duration * 1000 }),
@@ -258,7 +266,12 @@ function lifeOf({ schedule, max_duration, utilization_policy, retry, priority }:
       retry: { on: retry.on_events ?? RETRY_EVENTS, durationMs: retry.duration * 1000 },
     }),
     ...(priority && { priority }),
+    ...(creation_policy === 'reuse' && { isReuseOnly: true }),
   };
+}
+
+function idleOf(seconds: number | null | undefined): Pick<ServiceSpec, 'idleMs'> {
+  return seconds == null ? {} : { idleMs: seconds < 0 ? null : seconds * 1000 };
 }
 
 /** What a timer of Node can hold, about 24 days; a longer one would fire at once. */

@@ -232,6 +232,7 @@ export type WaitingReason =
   | 'backoff'
   | 'capacity'
   | 'cannot-surge'
+  | 'dependency'
   | 'quarantine'
   | 'problem'
   | 'approval'

@@ -215,7 +215,8 @@ function sparseVolume(volume: VolumeMount) {
 
 // Private: resources
 
-function sparseResources(resources: Resources) {
+/** What of it is not a default. */
+export function sparseResources(resources: Resources) {
   return {
     cpu: sparseCpu(resources.cpu),
     memory: unless('8..', spell(resources.memory)),

@@ -1,4 +1,4 @@
-// `type: fleet`, `volume` and `gateway`: what services depend on. Read and checked; not reconciled yet.
+// `type: fleet`, `volume` and `gateway`: what services depend on.
 import { z } from 'zod';
 import { byTag, choose, describe, type Field, object, shorthand, withRules, wrong } from './fields.ts';
 import { isPrivateAddress, isPrivateNetwork } from './grammar/addresses.ts';
@@ -113,7 +113,7 @@ const nodes = shorthand(
 
 export const fleet = named(
   'fleet',
-  'Machines that others run on. Read and checked; not reconciled yet.',
+  'Machines that services run on, kept when those end. `ssh_config` is read and checked; such machines are not used yet.',
   object({
     type: about(choice(['fleet']), 'Makes it a fleet.', 'fleet'),
     name: about(text.nullish(), 'The name that others call it by.', 'gpu-pool'),
@@ -148,7 +148,12 @@ export const fleet = named(
       false,
     ),
     max_price: about(profileShape.max_price, 'The highest price of a machine, in USD per hour.', 2.5),
-    idle_duration: about(idleDuration.nullish(), 'How long an idle machine is kept.', '1h', '3d'),
+    idle_duration: about(
+      idleDuration.nullish(),
+      'How long an idle machine is kept beyond the least number of `nodes`.',
+      '1h',
+      '3d',
+    ),
     tags: about(tags.nullish(), 'Labels of what is made in the cloud.', { team: 'search' }),
     backend_options: about(profileShape.backend_options, 'Options that only one backend knows.', [
       { type: 'vastai', min_reliability: 0.95 },
@@ -249,7 +254,7 @@ const certificate = byTag<Certificate>('type', {
 
 export const gateway = named(
   'gateway',
-  'The public entrance to services. Read and checked; not reconciled yet.',
+  'The public entrance to services. Read and checked: the proxies of trueup are the entrance, and nothing is made for it.',
   object({
     type: about(choice(['gateway']), 'Makes it a gateway.', 'gateway'),
     name: about(text.nullish(), 'The name that others call it by.', 'edge'),

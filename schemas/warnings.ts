@@ -26,9 +26,15 @@ export function serviceWarnings(service: Service): readonly Remark[] {
 export function fleetWarnings(fleet: Fleet): readonly Remark[] {
   const both = fleet.nodes && fleet.ssh_config;
   const neither = !fleet.nodes && !fleet.ssh_config;
+  const unsplit = {
+    path: ['blocks'],
+    message: '`blocks` has no effect yet: a machine runs one replica',
+    fix: 'Do not rely on it.',
+  };
   const fix = 'Write `nodes` for machines of a cloud, `ssh_config` for those that are there already.';
   return [
     ...backendWarnings(fleet),
+    ...(fleet.blocks !== 1 ? [unsplit] : []),
     ...(both ? [{ path: ['ssh_config'], message: '`nodes` and `ssh_config` exclude each other', fix }] : []),
     ...(neither ? [{ path: [], message: 'a fleet needs `nodes` or `ssh_config`', fix }] : []),
   ];
@@ -126,7 +132,6 @@ const WITHOUT_EFFECT: readonly (readonly [
 ])[] = [
   ['rate_limits', ({ rate_limits }) => rate_limits.length, 'requests are not limited'],
   ['gateway', ({ gateway }) => gateway, 'the service is reached at the address of this server'],
-  ['creation_policy', ({ creation_policy }) => creation_policy === 'reuse', 'there are no fleets to reuse'],
   ['instances', ({ instances }) => instances, 'it may run on other machines too'],
 ];
 

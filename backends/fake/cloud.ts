@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto';
 import type { Endpoint, Instance, ProcessStatus, Tags } from '../../schemas/actual.ts';
 import { Failure } from '../../schemas/errors.ts';
 import type { Availability, Offer } from '../../schemas/offer.ts';
-import type { CreateRequest, LogLine, ProcessRequest } from '../backend.ts';
+import type { Disk } from '../../schemas/volume.ts';
+import type { CreateRequest, DiskRequest, LogLine, ProcessRequest } from '../backend.ts';
+import { createDisks } from './disks.ts';
 import {
   type Behaviour,
   endpointOf,
@@ -21,6 +23,8 @@ import { sameOffer } from './market.ts';
 export interface Machine {
   readonly id: string;
   readonly tags: Tags;
+  /** Whose process was last run on it; null: nobody's. */
+  readonly runs: ProcessRequest['replica'] | null;
   readonly offer: Offer;
   readonly createdAt: number;
   /** null while it is there. */
@@ -43,8 +47,10 @@ export interface CloudOptions {
   readonly total?: number;
   /** Other people's machines, there from the beginning: they take no capacity. */
   readonly residents?: readonly CreateRequest[];
-  /** By the tags, thus by shape; absent: it listens after a second. */
-  readonly behaviour?: (tags: Tags) => Partial<Behaviour>;
+  /** Of the process of a replica; absent: it listens after a second. `isWarm`: the machine has its image already. */
+  readonly behaviour?: (replica: ProcessRequest['replica'], isWarm: boolean) => Partial<Behaviour>;
+  /** From the order of a volume until it is ready. */
+  readonly diskMs?: number;
   /** First number of the addresses of its machines, so that those of two clouds differ. */
   readonly network?: number;
 }
@@ -57,6 +63,7 @@ export function createCloud(options: CloudOptions) {
   const states = new Map<string, State>();
   const byAddress = new Map<string, State>();
   const residents = new Set<string>();
+  const disks = createDisks({ ...options, name });
   const past: Machine[] = [];
   let made = 0;
   /** Rises with everything that is done; what only time does is in the turning points. */
@@ -107,13 +114,22 @@ export function createCloud(options: CloudOptions) {
       id,
       tags,
       offer,
-      behaviour: { ...ORDINARY, ...options.behaviour?.(tags) },
       createdAt: now(),
       readyAt: now() + (typeof bootMs === 'number' ? bootMs : bootMs(request)),
       goneAt: null,
       address: addressOf(network, made++),
       run: null,
+      images: new Set(),
     };
+  };
+  const requireFree = (volume: string, { id, offer }: State): void => {
+    const disk = disks.find(volume);
+    if (disk === null || disk.region !== offer.region)
+      throw new Failure('invalid', `${name}: there is no volume ${volume} in ${offer.region}`);
+    const holder = there().find(
+      (each) => each.id !== id && each.run?.request.volumes?.some((held) => held.id === volume),
+    );
+    if (holder) throw new Failure('transient', `${name}: volume ${volume} is attached to ${holder.id}`);
   };
   const at = (endpoint: Endpoint): State | null => {
     const state = endpoint.kind === 'tcp' ? byAddress.get(endpoint.host) : undefined;
@@ -128,6 +144,11 @@ export function createCloud(options: CloudOptions) {
 
   return {
     name,
+    disks,
+    makeDisk(request: DiskRequest): Disk {
+      version += 1;
+      return disks.make(request);
+    },
     there,
     find,
     describe,
@@ -162,7 +183,11 @@ export function createCloud(options: CloudOptions) {
       const state = change(id);
       if (state.run !== null) return;
       if (now() < state.readyAt) throw new Failure('transient', `${name}: ${id} does not answer yet`);
-      state.run = { request, at: now(), stopAt: null, crash: null };
+      for (const { id: volume } of request.volumes ?? []) requireFree(volume, state);
+      const image = request.spec.image ?? '';
+      const behaviour = { ...ORDINARY, ...options.behaviour?.(request.replica, state.images.has(image)) };
+      state.images.add(image);
+      state.run = { request, behaviour, at: now(), stopAt: null, crash: null };
     },
     status(id: string): ProcessStatus {
       const state = find(id);
@@ -173,6 +198,10 @@ export function createCloud(options: CloudOptions) {
       if (run === null) return;
       version += 1;
       run.stopAt ??= now();
+    },
+    clear(id: string): void {
+      const state = change(id);
+      if (processAt(state, now()).kind === 'exited') state.run = null;
     },
     retag(id: string, tags: Partial<Tags>): void {
       const state = change(id);
@@ -206,7 +235,10 @@ export function createCloud(options: CloudOptions) {
     nextChangeAt(): number | null {
       const isFresh = turn.version === version && (turn.at === null || turn.at > now());
       if (isFresh) return turn.at;
-      const points = there().flatMap((state) => turningPoints(state, listLagMs, now()));
+      const points = [
+        ...there().flatMap((state) => turningPoints(state, listLagMs, now())),
+        disks.nextChangeAt() ?? Number.POSITIVE_INFINITY,
+      ];
       const next = points
         .filter((point) => point > now())
         .reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
@@ -218,8 +250,8 @@ export function createCloud(options: CloudOptions) {
 
 // Private
 
-function asMachine({ id, tags, offer, createdAt, goneAt }: State): Machine {
-  return { id, tags, offer, createdAt, endedAt: goneAt };
+function asMachine({ id, tags, run, offer, createdAt, goneAt }: State): Machine {
+  return { id, tags, runs: run?.request.replica ?? null, offer, createdAt, endedAt: goneAt };
 }
 
 function addressOf(network: number, number: number): string {

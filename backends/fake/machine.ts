@@ -48,6 +48,7 @@ export const ORDINARY: Behaviour = {
 
 export interface Run {
   readonly request: ProcessRequest;
+  readonly behaviour: Behaviour;
   readonly at: number;
   stopAt: number | null;
   crash: { readonly at: number; readonly code: number | null } | null;
@@ -58,18 +59,20 @@ export interface State {
   readonly id: string;
   readonly tags: Tags;
   readonly offer: Offer;
-  readonly behaviour: Behaviour;
   readonly createdAt: number;
   readonly readyAt: number;
   readonly address: string;
   goneAt: number | null;
   run: Run | null;
+  /** Those it has fetched. */
+  readonly images: Set<string>;
 }
 
 export function processAt(state: State, now: number): ProcessStatus {
-  const { run, behaviour } = state;
+  const { run } = state;
   if (run === null) return { kind: 'absent' };
-  const end = endingOf(run, behaviour);
+  const { behaviour } = run;
+  const end = endingOf(run);
   if (end !== null && now >= end.at) {
     const detail = end.signal === null ? `exited with code ${end.code}` : `ended by ${end.signal}`;
     return {
@@ -91,13 +94,16 @@ export function processAt(state: State, now: number): ProcessStatus {
 
 export function isHealthy(state: State, now: number): boolean {
   const process = processAt(state, now);
-  const { startMs, healthy } = state.behaviour;
-  return process.kind === 'running' && process.listening && healthy(now - process.startedAt - (startMs ?? 0));
+  if (state.run === null || process.kind !== 'running' || !process.listening) return false;
+  const { startMs, healthy } = state.run.behaviour;
+  return healthy(now - process.startedAt - (startMs ?? 0));
 }
 
-export function logAt({ run, behaviour }: State, now: number): readonly LogLine[] {
-  const at = run === null ? Number.POSITIVE_INFINITY : run.at + behaviour.pullMs;
-  if (run === null || now < at) return [];
+export function logAt({ run }: State, now: number): readonly LogLine[] {
+  if (run === null) return [];
+  const { behaviour } = run;
+  const at = run.at + behaviour.pullMs;
+  if (now < at) return [];
   const { push, flush } = createRedactor(run.request.secrets);
   return behaviour.prints(run.request).map((line) => ({ at, stream: 'out', text: push(line) + flush() }));
 }
@@ -108,14 +114,15 @@ export function endpointOf({ address, run }: State): Endpoint {
 
 /** When something about it changes by itself: all in the past, and the next ones. */
 export function turningPoints(
-  { createdAt, readyAt, goneAt, run, behaviour }: State,
+  { createdAt, readyAt, goneAt, run }: State,
   listLagMs: number,
   now: number,
 ): readonly number[] {
   const machine = [createdAt + listLagMs, readyAt, ...(goneAt === null ? [] : [goneAt])];
   if (run === null) return machine;
+  const { behaviour } = run;
   const startedAt = run.at + behaviour.pullMs;
-  const end = endingOf(run, behaviour);
+  const end = endingOf(run);
   const ends = end === null ? [] : [end.at];
   if (behaviour.startMs === null) return [...machine, startedAt, ...ends];
   const opensAt = startedAt + behaviour.startMs;
@@ -142,7 +149,7 @@ interface Ending {
 }
 
 /** The first of what may end it: itself, an order to crash, SIGTERM, SIGKILL. */
-function endingOf({ request, at, stopAt, crash }: Run, behaviour: Behaviour): Ending | null {
+function endingOf({ request, behaviour, at, stopAt, crash }: Run): Ending | null {
   const endings: Ending[] = [];
   if (crash !== null) endings.push({ ...crash, signal: null });
   if (behaviour.exitsAfterMs !== null) {

@@ -3,7 +3,16 @@ import { Failure, type FailureKind } from '../../schemas/errors.ts';
 import type { Offer } from '../../schemas/offer.ts';
 import { createRandom } from './random.ts';
 
-export type Operation = 'offers' | 'create' | 'get' | 'list' | 'terminate' | 'run' | 'status' | 'stop';
+export type Operation =
+  | 'offers'
+  | 'create'
+  | 'get'
+  | 'list'
+  | 'terminate'
+  | 'run'
+  | 'status'
+  | 'stop'
+  | 'clear';
 
 /** For the next `times` calls of one operation. */
 export interface Fault {

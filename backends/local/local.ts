@@ -54,7 +54,14 @@ export async function openLocal(options: LocalOptions): Promise<Backend> {
 
   return {
     name: LOCAL,
-    capabilities: { spot: false, volumes: false, containers: false, processes: true, privileged: false },
+    capabilities: {
+      spot: false,
+      volumes: false,
+      containers: false,
+      processes: true,
+      privileged: false,
+      machines: false,
+    },
     refuses,
     async offers(placement) {
       const machineNow = await present();

@@ -46,6 +46,12 @@ export function hiddenMs({ backend }: Offer): number {
 /** Past `stop_duration`, what was sent SIGKILL and is still there is ended with its machine. */
 export const STOP_GRACE_MS = 60_000;
 
+/** How long a machine may take until it answers, where no policy says. */
+export function provisionMs({ backend, instance }: Offer): number {
+  const known = PROVISION.find(([name, type]) => name.test(backend) && type.test(instance));
+  return (known?.[2] ?? 10) * MINUTE;
+}
+
 // Private
 
 const MINUTE = 60_000;
@@ -61,8 +67,3 @@ const PROVISION: readonly (readonly [backend: RegExp, instance: RegExp, minutes:
   [/^vultr$/, /^vbm/, 55],
   [/^gcp$/, /^a4-highgpu-8g$/, 16],
 ];
-
-function provisionMs({ backend, instance }: Offer): number {
-  const known = PROVISION.find(([name, type]) => name.test(backend) && type.test(instance));
-  return (known?.[2] ?? 10) * MINUTE;
-}

@@ -129,6 +129,8 @@ const NEXT: { readonly [reason in WaitingReason]: string } = {
   suspended: 'Nothing until `suspend` is lifted in trueup.yml.',
   window: 'The change is applied when the window opens.',
   'cannot-surge': 'Make room for one more replica, or allow `unavailable: 1` in trueup.yml.',
+  dependency:
+    'Once what it names is there, it goes on; a commit that declares or mends it is applied at once.',
   capacity: 'Offers are read again; a change of resources, regions or price is tried at once.',
   backend: 'Once the backend answers again, the service is looked at anew.',
   backoff: 'The replica is tried again after the pause; a commit that changes the service is tried at once.',

@@ -7,7 +7,12 @@ import { isSameValue } from './same.ts';
 /** `before` is the placement by which it was placed, or last allowed to stay. */
 export function mayStay(offer: Offer, before: Placement | undefined, after: Placement): boolean {
   if (before && isSameValue(before, after)) return true;
-  return isPlaced(offer, after) && hasResources(offer, after.requirement) && isUnsaid(before, after);
+  return satisfies(offer, after) && isUnsaid(before, after);
+}
+
+/** Whether what an offer tells is what is asked for. Of zones, reservations and compute capability it tells nothing. */
+export function satisfies(offer: Offer, placement: Placement): boolean {
+  return isPlaced(offer, placement) && hasResources(offer, placement.requirement);
 }
 
 // Private

@@ -19,7 +19,7 @@ export function place(
   now: number = 0,
 ): Choice {
   if (!fact) return { kind: 'none', reason: 'offers were not read yet', until: null };
-  if (fact.kind === 'unknown') return { kind: 'none', reason: fact.reason, until: null };
+  if (fact.kind !== 'offers') return { kind: 'none', reason: fact.reason, until: null };
   const sold = fact.offers.filter((offer) => SELLS.has(offer.availability));
   const paused = (offer: Offer) => setAside.find((each) => isOf(each, offer) && now < each.until);
   const [best] = sold.filter((offer) => !paused(offer)).toSorted(compareOffers);
@@ -27,7 +27,7 @@ export function place(
   const tried = [...new Set(sold.flatMap((offer) => paused(offer) ?? []))];
   return tried.length > 0
     ? { kind: 'none', reason: triedText(tried), until: Math.min(...tried.map(({ until }) => until)) }
-    : { kind: 'none', reason: whyNone(fact.offers, fact.leftTo), until: null };
+    : { kind: 'none', reason: fact.why ?? whyNone(fact.offers, fact.leftTo), until: null };
 }
 
 /** Adds one that has failed once more. A refused credential says nothing about one offer: all of that backend are meant. */

@@ -39,7 +39,7 @@ export function isAskedForAbove(offer: Offer, queue: readonly Queued[], priority
 /** What is left of the offers of a service of such a priority. */
 export function withoutClaims(fact: OffersFact, queue: readonly Queued[], priority: number = 0): OffersFact {
   const ahead = queue.filter((each) => each.priority > priority);
-  if (fact.kind === 'unknown' || ahead.length === 0) return fact;
+  if (fact.kind !== 'offers' || ahead.length === 0) return fact;
   const leftTo = new Set<string>();
   const offers = fact.offers.filter((offer) => {
     const first = ahead.find(({ placements }) =>

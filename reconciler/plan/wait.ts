@@ -173,16 +173,17 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
     const fact = actual.offers[group.name];
     const choice = place(fact, state.setAside, now);
     if (choice.kind !== 'none') return [];
-    const isNowhere = fact?.kind === 'offers' && fact.offers.length === 0 && !fact.leftTo;
+    if (fact?.kind === 'awaits') return [wait('dependency', group.name, null, fact.reason)];
+    const isNowhere = fact?.kind === 'offers' && fact.offers.length === 0 && !fact.leftTo && !fact.why;
     const reason = isNowhere ? `${choice.reason}: ${askedText(group)}${inFleets(group)}` : choice.reason;
     const live = mine.filter((replica) => !isEnding(replica)).length;
     return [capacityReason(state, target, group, live, { ...choice, reason })];
   });
 }
 
-/** What nobody offers because of the fleets that it is to run in. */
+/** Nobody offers what both it and one of its fleets ask for. */
 function inFleets({ placement: { fleets } }: GroupSpec): string {
-  return fleets ? `; it may run only in ${fleets.join(' or ')}, and no backend here has fleets` : '';
+  return fleets ? `, in ${fleets.join(' or ')}` : '';
 }
 
 /** Without room for one more, a rollout that may not do with one less cannot go on by itself. */

@@ -11,11 +11,11 @@ import { systemClock } from '../clock.ts';
 import { createFinder } from '../found.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { priceOfSpec } from '../markets.ts';
+import { createPasses } from '../passes.ts';
 import { createProber, type Prober } from '../probe.ts';
 import { processRequest } from '../process-request.ts';
 import { createPublisher, type Publisher } from '../publish.ts';
 import { createQueue, priorityOf, type Queue } from '../queue.ts';
-import { type ReconcileDeps, reconcile } from '../reconcile.ts';
 import type { Reporter } from '../report/reporter.ts';
 import type { Claim, Settlement } from '../store/store.ts';
 import { sweep } from '../sweep.ts';
@@ -97,7 +97,10 @@ export async function createEngine(
   });
   closing.add(() => prober.close());
   for (const project of projects.values()) {
-    passes.set(project.config.name, passOf(ground, project, { fleet, prober, publisher, queue, moving }));
+    passes.set(
+      project.config.name,
+      passOf(ground, project, { fleet, prober, publisher, queue, moving, wake: loop.wake }),
+    );
   }
   const reporters = await openReporters(ground, fleet.url, log, closing);
   return {
@@ -147,35 +150,33 @@ interface Parts {
   readonly queue: Queue;
   /** Keys whose next move depends on the proxies: woken when those have something new. */
   readonly moving: Set<string>;
+  readonly wake: (key: string) => void;
 }
 
-/** The pass of a project's keys: its own is a sync with git, its services' a reconcile. */
-function passOf(ground: Ground, project: Project, parts: Parts): Pass {
+/** The pass of a project's keys. */
+function passOf(
+  { dataDir, store, vault }: Ground,
+  project: Project,
+  { fleet, prober, publisher, queue, moving, wake }: Parts,
+): Pass {
   const { config, source, backends } = project;
-  const deps = reconcileDeps(ground, project, parts);
   const sync = createSync({
     project: config.name,
     source,
-    store: ground.store,
+    store,
     secrets: config.secrets,
-    vault: ground.vault,
+    vault,
     refusal: refusalOf(backends),
     apply: config.apply,
-    approved: async (name) => (await ground.store.approval(name))?.commit ?? null,
+    approved: async (name) => (await store.approval(name))?.commit ?? null,
     priceOf: (spec) => priceOfSpec(spec, (placement) => marketOf(project, placement)),
     pollMs: source.isLocal ? Math.min(LOCAL_POLL_MS, config.pollMs) : config.pollMs,
     random: Math.random,
     boundary: noBoundary,
   });
-  return (claim) => (claim.record.service === '' ? sync(claim) : reconcile(deps, claim));
-}
-
-function reconcileDeps(
-  { dataDir, store, vault }: Ground,
-  { source, backends }: Project,
-  { fleet, prober, publisher, queue, moving }: Parts,
-): ReconcileDeps {
-  return {
+  return createPasses({
+    project: config.name,
+    sync,
     owner: dataDir.owner,
     machine: dataDir.machine,
     backends,
@@ -183,13 +184,14 @@ function reconcileDeps(
     published: (key) => fleet.published().get(key) ?? -1,
     inflight: (name, replica) => fleet.inflight(name, replica),
     traffic: (name, service, group, windowMs) => fleet.traffic(name, service, group, windowMs),
-    queue: queue.waiting,
+    queue,
     find: createFinder({ owner: dataDir.owner, backends, clock: systemClock }),
     publish: (key, route) => publisher.set(key, route),
     processOf: (deployment, replica, name) => processRequest(vault, source, deployment, replica, name),
     store,
     clock: systemClock,
     boundary: noBoundary,
+    wake,
     noteState(key, state) {
       queue.note(key, state);
       prober.watch(key, state);
@@ -197,7 +199,7 @@ function reconcileDeps(
       if (state?.waiting.some(({ reason }) => reason === 'publish' || reason === 'drain')) moving.add(key);
       else moving.delete(key);
     },
-  };
+  });
 }
 
 /** Proxies and probes go on from what is stored, before the first pass; every service gets one. */
@@ -214,6 +216,7 @@ async function restore(
       prober.watch(key, state as ServiceState);
       loop.wake(key);
     }
+    for (const { key } of await store.around(name)) loop.wake(key);
   }
   publisher.flush();
 }

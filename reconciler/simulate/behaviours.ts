@@ -1,7 +1,8 @@
 // How each replica of a scenario goes: the entries that fit its service, group, number and the commit it is made of.
+
+import type { ProcessRequest } from '../../backends/backend.ts';
 import { type Behaviour, type Flaps, isFlapped } from '../../backends/fake/machine.ts';
 import { createRandom } from '../../backends/fake/random.ts';
-import type { Tags } from '../../schemas/actual.ts';
 import type { DesiredService } from '../../schemas/desired.ts';
 import type { BehaviourRule, BehaviourShape, Selector } from './scenario/replicas.ts';
 import { NEVER, type Span } from './scenario/values.ts';
@@ -23,17 +24,20 @@ export interface BehaviourOptions {
   readonly newest: () => number;
 }
 
+/** Whose process it is. */
+type Owner = ProcessRequest['replica'];
+
 /** `pullMs`: as its backend has it. */
-export type BehaviourOf = (tags: Tags, pullMs: number) => Partial<Behaviour>;
+export type BehaviourOf = (owner: Owner, pullMs: number) => Partial<Behaviour>;
 
 export function behavioursOf({ seed, rules, editions, newest }: BehaviourOptions): BehaviourOf {
   const draw = drawFrom(seed);
-  return (tags, pullMs) => {
-    const mine = editions.filter(({ commit, service }) => commit.number <= newest() && isOf(service, tags));
-    const fitting = rules.filter(({ selector, shape }) => fits(selector, shape, tags, mine));
+  return (owner, pullMs) => {
+    const mine = editions.filter(({ commit, service }) => commit.number <= newest() && isOf(service, owner));
+    const fitting = rules.filter(({ selector, shape }) => fits(selector, shape, owner, mine));
     const shape: BehaviourShape = Object.assign({}, ...fitting.map((rule) => written(rule.shape)));
     const hasProbes = (mine.at(-1)?.service.spec.probes.length ?? 0) > 0;
-    return processOf(shape, pullMs, hasProbes, (what, span) => draw(`${tags.replica} ${what}`, span));
+    return processOf(shape, pullMs, hasProbes, (what, span) => draw(`${owner.replica} ${what}`, span));
   };
 }
 
@@ -57,21 +61,21 @@ export function isNamed({ commit, service }: Edition, name: string): boolean {
 
 // Private
 
-function isOf({ name, shapes }: DesiredService, { service, group, shape }: Tags): boolean {
+function isOf({ name, shapes }: DesiredService, { service, group, shape }: Owner): boolean {
   return name === service && shapes[group] === shape;
 }
 
 function fits(
   selector: Selector,
   { contains }: BehaviourShape,
-  tags: Tags,
+  owner: Owner,
   mine: readonly Edition[],
 ): boolean {
   const { service, group, commit, number } = selector;
   return (
-    (service === '*' || service === tags.service) &&
-    (group === null || group === tags.group) &&
-    (number === null || tags.replica === `${tags.service}-${number}`) &&
+    (service === '*' || service === owner.service) &&
+    (group === null || group === owner.group) &&
+    (number === null || owner.replica === `${owner.service}-${number}`) &&
     (commit === null || mine.some((edition) => isNamed(edition, commit))) &&
     (contains == null || mine.some(({ text }) => text.includes(contains)))
   );

@@ -44,7 +44,10 @@ function openCloud(
     bootMs: ({ tags }) => draw(`${tags.replica} boot`, spec.boot) * slowness(),
     endMs: spec.endMs,
     listLagMs: spec.lagMs,
-    behaviour: (tags) => behaviourOf(tags, draw(`${tags.replica} image`, spec.pull) * slowness()),
+    behaviour: (replica, isWarm) => ({
+      ...behaviourOf(replica, draw(`${replica.replica} image`, spec.pull) * slowness()),
+      ...(isWarm && { pullMs: 0 }),
+    }),
     residents: [strangerOn(spec.name)],
     isFrank: spec.isFrank,
     windows: windowsOf(spec.faults, start, durationMs),

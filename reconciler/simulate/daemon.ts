@@ -10,10 +10,10 @@ import type { BoundaryHook } from '../boundary.ts';
 import type { Clock } from '../clock.ts';
 import { createFinder } from '../found.ts';
 import { createLoop, type Loop } from '../loop.ts';
+import { createPasses, type PassesDeps } from '../passes.ts';
 import { createProber, type ProbeAnswer } from '../probe.ts';
 import { createPublisher } from '../publish.ts';
 import { createQueue, priorityOf } from '../queue.ts';
-import { type ReconcileDeps, reconcile } from '../reconcile.ts';
 import type { Claim, Settlement, Store } from '../store/store.ts';
 import { sweep } from '../sweep.ts';
 import type { Life } from './life.ts';
@@ -27,7 +27,7 @@ const SWEEP_MS = 60_000;
 
 /** Where services come from: files of commits, or whatever a test says. */
 export interface Origin {
-  readonly processOf: ReconcileDeps['processOf'];
+  readonly processOf: PassesDeps['processOf'];
   /** The probes of a deployment with their values resolved. */
   readonly probesOf: (deployment: Deployment) => readonly ProbeSpec[];
   /** Makes the pass of the project's own key, once for each life. */
@@ -70,14 +70,13 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
   if (ground.isSameMachine) await store.endLeases(MACHINE);
 
   const projectPass = origin.projectPass({ store, clock, boundary });
-  const pass = (claim: Claim) => (claim.record.service === '' ? projectPass(claim) : reconcile(deps, claim));
   const loop = createLoop({
     store,
     clock,
     holder: MACHINE,
     machine: MACHINE,
     urgency: priorityOf,
-    pass,
+    pass: (claim) => pass(claim),
     onFailure: (key, failure) => life.isOver() || ground.noteFailure(key, failure),
     onRecovery: () => {},
   });
@@ -95,7 +94,10 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
     clock,
     push: proxies.push,
   });
-  const deps: ReconcileDeps = {
+  const pass = createPasses({
+    project: PROJECT,
+    sync: projectPass,
+    wake: loop.wake,
     owner: OWNER,
     machine: MACHINE,
     backends,
@@ -104,7 +106,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
     inflight: (_, replica) => ground.traffic.inflight(replica),
     traffic: (project, service, group, windowMs) =>
       ground.traffic.fact(`${project}/${service}`, group, clock.now(), windowMs),
-    queue: queue.waiting,
+    queue,
     find: createFinder({ owner: OWNER, backends, clock }),
     publish: publisher.set,
     processOf: origin.processOf,
@@ -118,7 +120,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
       if (state?.waiting.some(({ reason }) => reason === 'publish' || reason === 'drain')) moving.add(key);
       else moving.delete(key);
     },
-  };
+  });
 
   for (const { key, service, state } of await store.list(PROJECT)) {
     loop.wake(key);
@@ -127,6 +129,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
     publisher.set(key, (state as ServiceState).route);
     prober.watch(key, state as ServiceState);
   }
+  for (const { key } of await store.around(PROJECT)) loop.wake(key);
   publisher.flush();
   await store.ensureProject(PROJECT);
   loop.start();

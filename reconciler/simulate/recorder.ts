@@ -1,5 +1,7 @@
 // What a run looked like from outside, kept as it happens: how each replica went, and the least and the most there were.
 import type { Machine } from '../../backends/fake/cloud.ts';
+import type { FleetState } from '../../schemas/fleet.ts';
+import { aroundOf } from '../../schemas/keys.ts';
 import type { Replica, ReplicaPhase, ServiceState } from '../../schemas/rollout.ts';
 import { wantedTotal } from '../plan/status.ts';
 import { OWNER } from './daemon.ts';
@@ -34,7 +36,14 @@ export interface Extremes {
 
 export interface Recorder {
   /** At a moment, `atMs` from the beginning; `machines`: those that are there. */
-  look(atMs: number, states: ReadonlyMap<string, ServiceState>, machines: readonly Machine[]): void;
+  look(
+    atMs: number,
+    records: {
+      readonly states: ReadonlyMap<string, ServiceState>;
+      readonly fleets: ReadonlyMap<string, FleetState>;
+    },
+    machines: readonly Machine[],
+  ): void;
   lanes(): readonly Lane[];
   of(service: string): Extremes;
   /** Over all services. */
@@ -75,14 +84,18 @@ export function createRecorder(isServing: (replica: Replica) => boolean): Record
   };
 
   return {
-    look(atMs, states, machines) {
+    look(atMs, { states, fleets }, machines) {
       for (const state of states.values()) {
         for (const replica of state.replicas) draw(atMs, state.service, replica);
         noteReady(state);
       }
       const live = machines.filter(({ tags }) => tags.owner === OWNER);
       maxLive = Math.max(maxLive, live.length);
-      const byService = Map.groupBy(live, ({ tags }) => tags.service);
+      const guests = new Map([...fleets.values()].flatMap(guestsOf));
+      const byService = Map.groupBy(live, ({ tags }) =>
+        aroundOf(tags.service) ? (guests.get(tags.replica) ?? '') : tags.service,
+      );
+      byService.delete('');
       for (const service of new Set([...states.keys(), ...extremes.keys(), ...byService.keys()])) {
         const own = extremesOf(service);
         own.live = byService.get(service)?.length ?? 0;
@@ -97,5 +110,10 @@ export function createRecorder(isServing: (replica: Replica) => boolean): Record
 }
 
 // Private
+
+/** Whose machine it is now, by its name. */
+function guestsOf({ machines }: FleetState): [machine: string, service: string][] {
+  return machines.flatMap(({ name, guest }) => (guest ? [[name, guest.service]] : []));
+}
 
 const SERVING: ReadonlySet<ReplicaPhase> = new Set(['ready', 'unready']);

@@ -1,6 +1,8 @@
 // What must hold at every moment of a simulated world, whatever happens in it. Looks at what is really there, with rules
 // of its own: it shares nothing with the decision but the shape of the record.
 import type { Machine } from '../../backends/fake/cloud.ts';
+import type { FleetState } from '../../schemas/fleet.ts';
+import { nameAround } from '../../schemas/keys.ts';
 import type { Replica, ServiceState } from '../../schemas/rollout.ts';
 import type { RouteTable } from '../../schemas/routes.ts';
 import { OWNER, PROJECT } from './daemon.ts';
@@ -14,6 +16,8 @@ export interface Sight {
   readonly wasTaken: (id: string) => boolean;
   /** The process of the replica runs, and its port is open. */
   readonly isServing: (replica: Replica) => boolean;
+  /** Records of fleets. */
+  readonly fleets: () => readonly FleetState[];
   readonly table: () => RouteTable | null;
   readonly now: () => number;
   /** A rule was broken. */
@@ -49,7 +53,12 @@ export function createRules(sight: Sight): Rules {
     const known = [...states.values()].flatMap(({ service, replicas }) =>
       replicas.map(({ name, attempt }) => `${service} ${name} ${attempt}`),
     );
-    const names = new Set(known);
+    const lasting = sight
+      .fleets()
+      .flatMap(({ fleet, machines }) =>
+        machines.map(({ name, attempt }) => `${nameAround('fleet', fleet)} ${name} ${attempt}`),
+      );
+    const names = new Set([...known, ...lasting]);
     return ours(sight.live()).filter(
       ({ tags }) => !names.has(`${tags.service} ${tags.replica} ${tags.attempt}`),
     );
@@ -74,6 +83,8 @@ export function createRules(sight: Sight): Rules {
       for (const [service, text] of twins(alive)) report(service, text);
       for (const [service, text] of doubles(ours(ended), alive, gone, sight.wasTaken)) report(service, text);
       for (const [service, text] of hurt(states, sight.table())) report(service, text);
+      for (const [service, text] of pulledAway(ended, states, sight)) report(service, text);
+      for (const [service, text] of shared(states)) report(service, text);
       for (const [service, text] of crowds(alive, states, counts, seen)) report(service, text);
       for (const [service, text] of lingering(leaked(), unknownSince, sight.now())) report(service, text);
     },
@@ -175,6 +186,41 @@ function hurt(states: ReadonlyMap<string, ServiceState>, table: RouteTable | nul
     replicas
       .filter((replica) => replica.phase === 'stopping' && routed.has(placeOf(replica)))
       .map(({ name }) => [service, `${name} is stopped while the proxies still send it requests`] as const),
+  );
+}
+
+/** No machine is given back while the proxies send requests to what runs on it. */
+function pulledAway(
+  ended: readonly Machine[],
+  states: ReadonlyMap<string, ServiceState>,
+  { table, wasTaken }: Sight,
+): Broken {
+  const routed = new Set(table()?.routes.flatMap(({ replicas }) => replicas.map(({ name }) => name)));
+  const serving = new Map(
+    [...states.values()].flatMap(({ service, replicas }) =>
+      replicas.flatMap(({ name, instance }) =>
+        instance && routed.has(name) ? [[instance, { service, name }] as const] : [],
+      ),
+    ),
+  );
+  return ours(ended).flatMap(({ id }) => {
+    const replica = serving.get(id);
+    return replica && !wasTaken(id)
+      ? [[replica.service, `the machine of ${replica.name} was ended while requests are sent to it`] as const]
+      : [];
+  });
+}
+
+/** No two replicas are on one machine. */
+function shared(states: ReadonlyMap<string, ServiceState>): Broken {
+  const all = [...states.values()].flatMap(({ service, replicas }) =>
+    replicas.flatMap(({ name, instance, phase }) =>
+      instance && phase !== 'terminating' ? [{ service, name, instance }] : [],
+    ),
+  );
+  const byMachine = Map.groupBy(all, ({ instance }) => instance);
+  return [...byMachine.values()].flatMap(([first, second]) =>
+    first && second ? [[first.service, `${first.name} and ${second.name} are on one machine`] as const] : [],
   );
 }
 

@@ -49,7 +49,7 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
   const record = () =>
     recorder.look(
       clock.now() - start,
-      world.states,
+      world,
       clouds.flatMap((cloud) => cloud.live()),
     );
 

@@ -56,7 +56,7 @@ function take(
   const alive = cloud.live().filter(({ tags }) => tags.owner === OWNER);
   for (const machine of chosen(alive.filter(isVictim), count, random)) {
     world.take(cloud, machine.id, noticeMs);
-    const { service, group, replica } = machine.tags;
+    const { service, group, replica } = machine.runs ?? machine.tags;
     const when = noticeMs > 0 ? `will be taken away in ${noticeMs / 1000} s` : 'was taken away';
     story.add('instance-lost', {
       service,

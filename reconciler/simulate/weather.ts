@@ -1,6 +1,7 @@
 // What befalls the backends of a scenario: windows of trouble for the clouds, and machines to take away at their time.
 import type { Machine } from '../../backends/fake/cloud.ts';
 import type { FaultWindow } from '../../backends/fake/trouble.ts';
+import type { Tags } from '../../schemas/actual.ts';
 import type { Offer } from '../../schemas/offer.ts';
 import type { FaultKind, FaultSpec } from './scenario/faults.ts';
 
@@ -126,8 +127,8 @@ function concernsOf({ instance, region, spot }: Which): (offer: Offer) => boolea
 
 function victimOf(fault: FaultSpec & { kind: 'instance-lost' | 'interruption' }): Taking['isVictim'] {
   const concerns = concernsOf(fault.kind === 'interruption' ? { ...fault, spot: true } : fault);
-  return ({ offer, tags }) =>
-    concerns(offer) &&
-    (fault.replica ?? tags.replica) === tags.replica &&
-    (fault.service ?? tags.service) === tags.service;
+  const isMeant = ({ replica, service }: Pick<Tags, 'replica' | 'service'>) =>
+    (fault.replica ?? replica) === replica && (fault.service ?? service) === service;
+  // A machine of a fleet is known by its own name, and by what runs on it.
+  return ({ offer, tags, runs }) => concerns(offer) && (isMeant(tags) || (runs !== null && isMeant(runs)));
 }

@@ -4,7 +4,10 @@ import type { Machine } from '../../backends/fake/cloud.ts';
 import type { Fake } from '../../backends/fake.ts';
 import type { Endpoint, ProcessStatus } from '../../schemas/actual.ts';
 import type { Failure } from '../../schemas/errors.ts';
+import type { FleetState } from '../../schemas/fleet.ts';
+import { aroundOf } from '../../schemas/keys.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
+import type { VolumeState } from '../../schemas/volume.ts';
 import type { Boundary } from '../boundary.ts';
 import type { ProbeAnswer } from '../probe.ts';
 import { type MemoryStore, openMemory } from '../store/memory.ts';
@@ -51,6 +54,8 @@ export interface World {
   readonly rules: Rules;
   /** Records as they were last written, by service. */
   readonly states: ReadonlyMap<string, ServiceState>;
+  /** Records of fleets as they were last written, by the names of their keys. */
+  readonly fleets: ReadonlyMap<string, FleetState>;
   /** Whether something accepts connections there. */
   isOpen(endpoint: Endpoint | null): boolean;
   /** The reconciler dies now; a new one starts after `downMs`. */
@@ -77,6 +82,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     daemon?.wakeMoving();
   });
   const states = new Map<string, ServiceState>();
+  const fleets = new Map<string, FleetState>();
+  const volumes = new Map<string, VolumeState>();
   const news = endedSince();
   const taken = new Set<string>();
   let life: Life = createLife(clock);
@@ -107,6 +114,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     ended: () => clouds.flatMap(news),
     wasTaken: (id) => taken.has(id),
     isServing: ({ endpoint }) => isOpen(endpoint),
+    fleets: () => [...fleets.values()],
     table: proxies.table,
     now: () => clock.now(),
     report: options.onRuleBroken,
@@ -116,13 +124,16 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     if (state === undefined || !key.includes('/')) return;
     isMoved = true;
     const service = key.slice(PROJECT.length + 1);
-    if (state === null) states.delete(service);
-    else states.set(service, state as ServiceState);
-    rules.noteState(key, state as ServiceState | null);
+    const kind = aroundOf(service)?.kind ?? 'service';
+    const records: Map<string, unknown> = { service: states, fleet: fleets, volume: volumes }[kind];
+    if (state === null) records.delete(service);
+    else records.set(service, state);
+    if (kind === 'service') rules.noteState(key, state as ServiceState | null);
   }
 
   function cross(boundary: Boundary, key: string): void {
-    const state = states.get(key.slice(PROJECT.length + 1)) ?? null;
+    const name = key.slice(PROJECT.length + 1);
+    const state = states.get(name) ?? fleets.get(name) ?? volumes.get(name) ?? null;
     const downMs = options.deathAt({ number: crossings++, boundary, key, state });
     if (downMs === null) return;
     crash(downMs);
@@ -183,6 +194,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     traffic,
     rules,
     states,
+    fleets,
     isOpen,
     crash,
     wake: (key) => daemon?.wake(key),

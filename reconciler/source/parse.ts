@@ -9,6 +9,8 @@ import {
 import type { ServiceSpec } from '../../schemas/desired.ts';
 import type { Problem, Severity } from '../../schemas/errors.ts';
 import type { Remark } from '../../schemas/findings.ts';
+import type { FleetSpec } from '../../schemas/fleet.ts';
+import { fleetSpecOf } from '../../schemas/fleet-spec.ts';
 import type { JsonObject } from '../../schemas/json.ts';
 import { DEFAULT_POLICY, type Policy, rolloutPolicy } from '../../schemas/policy.ts';
 import { inOrder, type Position, pathText } from '../../schemas/problems.ts';
@@ -18,6 +20,8 @@ import { resolve } from '../../schemas/resolve.ts';
 import type { Service } from '../../schemas/service.ts';
 import { profileRules } from '../../schemas/service-rules.ts';
 import { sparseOf } from '../../schemas/sparse.ts';
+import type { VolumeSpec } from '../../schemas/volume.ts';
+import { volumeSpecOf } from '../../schemas/volume-spec.ts';
 import { dependencyProblems, surroundingsOf } from './dependencies.ts';
 
 export interface ParsedFile {
@@ -36,6 +40,10 @@ export interface ParsedFile {
   readonly sparse: JsonObject | null;
   /** Of a service without errors. Its policy is the default one until `parseTree` has seen `trueup.yml`. */
   readonly spec: ServiceSpec | null;
+  /** Of a fleet without errors. */
+  readonly fleet: FleetSpec | null;
+  /** Of a volume without errors. */
+  readonly volume: VolumeSpec | null;
   /** SHA-256 of the text, hex. */
   readonly bytesDigest: string;
   /** Where the value at a path (`probes[0].url`, `env.TOKEN`) is written. */
@@ -99,6 +107,8 @@ export function parseFile(
     configuration: read.configuration,
     sparse: ok ? (resolved?.sparse ?? null) : null,
     spec: ok ? (resolved?.spec ?? null) : null,
+    volume: ok && read.volume && name ? volumeSpecOf(read.volume, name) : null,
+    fleet: ok && read.fleet && name ? fleetSpecOf(read.fleet, name) : null,
     bytesDigest: hash('sha256', file.text),
     locate: locatorOf(file.text),
   };
@@ -150,7 +160,8 @@ function resolveService(
   const folder = path.split('/').slice(0, -1).join('/');
   const policy = rolloutPolicy(DEFAULT_POLICY, name, sparse.model !== undefined);
   const mistakes = profiles === null ? [] : mistakesWithProfile(whole);
-  return { sparse: plain(sparse), mistakes, ...resolve(sparse, { name, folder, policy }) };
+  const options = { name, folder, policy, idleDuration: whole.idle_duration };
+  return { sparse: plain(sparse), mistakes, ...resolve(sparse, options) };
 }
 
 /** What is right in the file and right in the profile, but not together. */

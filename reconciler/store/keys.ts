@@ -100,8 +100,10 @@ export async function settle(query: Query, settlements: readonly Settlement[]): 
   const rows = await query<{ key: string }>(
     `with given as (
       select * from unnest(
-        $1::text[], $2::text[], $3::boolean[], $4::text[], $5::boolean[], $6::text[], $7::bigint[], $8::boolean[]
-      ) with ordinality as given (key, token, sets_state, state, sets_machine, machine, wake_at, release, position)
+        $1::text[], $2::text[], $3::boolean[], $4::text[], $5::boolean[], $6::text[], $7::bigint[], $8::boolean[],
+        $9::boolean[], $10::text[]
+      ) with ordinality
+        as given (key, token, sets_state, state, sets_machine, machine, wake_at, release, sets_uses, uses, position)
     ),
     held as (
       select given.*, k.project,
@@ -118,6 +120,7 @@ export async function settle(query: Query, settlements: readonly Settlement[]): 
       update trueup.keys k set
         state = case when sets_state then held.state::json else k.state end,
         machine = case when sets_machine then held.machine else k.machine end,
+        uses = case when sets_uses then nullif(string_to_array(held.uses, ' '), '{}') else k.uses end,
         wake_at = case when release then least(k.wake_at, held.wake_at) else k.wake_at end,
         token = case when release then null else k.token end,
         holder = case when release then null else k.holder end,
@@ -127,7 +130,7 @@ export async function settle(query: Query, settlements: readonly Settlement[]): 
     ),
     told as (
       select project, service, body::json, told.position
-      from unnest($9::bigint[], $10::text[], $11::text[])
+      from unnest($11::bigint[], $12::text[], $13::text[])
         with ordinality as told (settlement, service, body, position)
       join held on held.position = settlement
     ),
@@ -145,6 +148,8 @@ export async function settle(query: Query, settlements: readonly Settlement[]): 
       settlements.map(({ machine }) => machine ?? null),
       settlements.map(({ wakeAt }) => (wakeAt === null ? null : Math.ceil(wakeAt))),
       settlements.map(({ release }) => release),
+      settlements.map(({ uses }) => uses !== undefined),
+      settlements.map(({ uses }) => uses?.join(' ') ?? null),
       events.map(({ position }) => position),
       events.map(({ event }) => event.service),
       events.map(({ event }) => document(event)),
@@ -276,9 +281,26 @@ export async function load(query: Query, key: string): Promise<KeyRecord | null>
 }
 
 export async function list(query: Query, project: string): Promise<readonly KeyRecord[]> {
-  const rows = await query<RecordRow>(`select ${RECORD} from trueup.keys k where project = $1 order by key`, [
-    project,
-  ]);
+  const rows = await query<RecordRow>(
+    `select ${RECORD} from trueup.keys k where project = $1 and strpos(service, ':') = 0 order by key`,
+    [project],
+  );
+  return rows.map(keyRecord);
+}
+
+export async function around(query: Query, project: string): Promise<readonly KeyRecord[]> {
+  const rows = await query<RecordRow>(
+    `select ${RECORD} from trueup.keys k where project = $1 and strpos(service, ':') > 0 order by key`,
+    [project],
+  );
+  return rows.map(keyRecord);
+}
+
+export async function users(query: Query, project: string, name: string): Promise<readonly KeyRecord[]> {
+  const rows = await query<RecordRow>(
+    `select ${RECORD} from trueup.keys k where project = $1 and uses @> array[$2::text] order by key`,
+    [project, name],
+  );
   return rows.map(keyRecord);
 }
 

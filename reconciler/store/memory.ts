@@ -64,6 +64,8 @@ export function openMemory(options: MemoryOptions = {}): MemoryStore {
     nextWake: async (machine, projects) => nextWake(world, machine, projects),
     load: async (key) => load(world, key),
     list: async (project) => list(world, project),
+    around: async (project) => around(world, project),
+    users: async (project, name) => users(world, project, name),
     projects: async () => sorted(world, (row) => row.service === '').map((row) => row.key),
     saveQuote: async (quote) => saveQuote(world, quote),
     quote: async (project, id) => world.quotes.get(quoteKey(project, id)) ?? null,
@@ -99,6 +101,7 @@ interface Row extends KeyRecord {
   readonly lease: Lease | null;
   /** Of the lease; left over once that is given back. */
   readonly holder: string;
+  readonly uses: readonly string[];
 }
 
 interface Journal {
@@ -143,6 +146,7 @@ function blank(project: string, service: string): Row {
     wakeAt: null,
     lease: null,
     holder: '',
+    uses: [],
   };
 }
 
@@ -199,11 +203,12 @@ function settle(world: World, settlements: readonly Settlement[]): ReadonlySet<s
   return lost;
 }
 
-function end(world: World, row: Row, { state, machine, wakeAt, events, release }: Settlement): void {
+function end(world: World, row: Row, { state, machine, uses, wakeAt, events, release }: Settlement): void {
   const written = {
     ...row,
     state: state === undefined ? row.state : document(state),
     machine: machine === undefined ? row.machine : machine,
+    uses: uses ?? row.uses,
     wakeAt: release ? earlier(row.wakeAt, wakeAt === null ? null : Math.ceil(wakeAt)) : row.wakeAt,
     lease: release ? null : row.lease,
   };
@@ -267,12 +272,18 @@ function load(world: World, key: string): KeyRecord | null {
 }
 
 const list = (world: World, project: string): readonly KeyRecord[] =>
-  sorted(world, (row) => row.project === project).map(record);
+  sorted(world, (row) => row.project === project && !row.service.includes(':')).map(record);
+
+const around = (world: World, project: string): readonly KeyRecord[] =>
+  sorted(world, (row) => row.project === project && row.service.includes(':')).map(record);
+
+const users = (world: World, project: string, name: string): readonly KeyRecord[] =>
+  sorted(world, (row) => row.project === project && row.uses.includes(name)).map(record);
 
 const sorted = (world: World, wanted: (row: Row) => boolean): readonly Row[] =>
   [...world.rows.values()].filter(wanted).sort(byKey);
 
-function record({ lease: _, holder: __, ...row }: Row): KeyRecord {
+function record({ lease: _, holder: __, uses: ___, ...row }: Row): KeyRecord {
   return row;
 }
 

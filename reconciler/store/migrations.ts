@@ -75,4 +75,9 @@ export const migrations: readonly (readonly string[])[] = [
     `alter table trueup.quotes add column seq bigint generated always as identity`,
     `create index quotes_label on trueup.quotes (project, label, at) where label is not null`,
   ],
+  [
+    // Few keys use anything, so the index is small and most writes never touch it.
+    `alter table trueup.keys add column uses text[]`,
+    `create index keys_uses on trueup.keys using gin (uses) where uses is not null`,
+  ],
 ];

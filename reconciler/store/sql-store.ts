@@ -1,6 +1,7 @@
 // The store's operations on a SQL database: plain SQL, one function per operation, alike for PGlite and Postgres.
 import { appendEvents, events, pruneEvents } from './events.ts';
 import {
+  around,
   claim,
   endLeases,
   ensureProject,
@@ -11,6 +12,7 @@ import {
   putDesired,
   renew,
   settle,
+  users,
   wake,
 } from './keys.ts';
 import { approval, approve, pruneQuotes, quote, quotesOf, saveQuote } from './quotes.ts';
@@ -36,6 +38,8 @@ export async function sqlStore(sql: Sql): Promise<Omit<Store, 'kind' | 'subscrib
     nextWake: (machine, projects) => nextWake(query, machine, projects),
     load: (key) => load(query, key),
     list: (project) => list(query, project),
+    around: (project) => around(query, project),
+    users: (project, name) => users(query, project, name),
     projects: () => projects(query),
     saveQuote: (saved) => saveQuote(query, saved),
     quote: (project, id) => quote(query, project, id),

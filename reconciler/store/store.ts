@@ -1,6 +1,7 @@
 // The store: what survives a crash. Typed operations, not SQL; memory, PGlite and Postgres pass one contract suite.
 //
-// Everything hangs on keys. A service's key is `<project>/<service>`; a project's own key is `<project>`.
+// Everything hangs on keys. A service's key is `<project>/<service>`; a project's own key is `<project>`; what services
+// need around them has a colon in its name (`schemas/keys.ts`).
 // Each key has two documents: `desired`, written by the holder of the *project's* lease (from git), and `state`,
 // written by the holder of the key's own lease. Documents are JSON and opaque here.
 //
@@ -53,6 +54,10 @@ export interface Settlement {
   readonly state?: unknown;
   /** Absent: unchanged. */
   readonly machine?: string | null;
+  /** What of the project (`fleet:pool`) its record has to do with: `users` finds it by that. Absent: unchanged. */
+  readonly uses?: readonly string[];
+  /** Keys that go by this record: the loop wakes them once it is written. */
+  readonly wakes?: readonly string[];
   /** When the next pass is due (null: when woken). A wake that came since the claim wins. */
   readonly wakeAt: number | null;
   readonly events: readonly NewEvent[];
@@ -136,6 +141,10 @@ export interface Store {
   load(key: string): Promise<KeyRecord | null>;
   /** A project's own record and its services', by key. */
   list(project: string): Promise<readonly KeyRecord[]>;
+  /** Records of what the project's services need around them (`fleet:pool`), by key. */
+  around(project: string): Promise<readonly KeyRecord[]>;
+  /** Records of services that have to do with it, by key. */
+  users(project: string, name: string): Promise<readonly KeyRecord[]>;
   projects(): Promise<readonly string[]>;
 
   /** Ids are made by the caller and never given twice: one that is there already is a `bug`. */

@@ -63,6 +63,7 @@ export function processSpec(over: Partial<ProcessSpec> = {}): ProcessSpec {
 
 export function processRequest(over: Partial<ProcessRequest> = {}): ProcessRequest {
   return {
+    replica: tags(),
     spec: processSpec(),
     env: {},
     registryPassword: null,

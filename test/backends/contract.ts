@@ -31,6 +31,7 @@ export function backendContract(name: string, open: () => Promise<Harness>): voi
     };
     const request = (over: Partial<ProcessRequest> = {}): ProcessRequest => ({
       ...harness.server(over.env ?? {}),
+      replica: tags(),
       env: {},
       registryPassword: null,
       stopMs: 5_000,

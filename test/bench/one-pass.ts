@@ -1,7 +1,9 @@
 // A process of its own that looks once at every service of a store: the real loop, pass, decision, prober and vault;
 // only the backend answers from memory. Speaks JSON: a `Job` as its argument, a `Report` on stdout.
+
 import { noBoundary } from '../../reconciler/boundary.ts';
 import { systemClock } from '../../reconciler/clock.ts';
+import { createFleets } from '../../reconciler/fleets.ts';
 import { createLoop } from '../../reconciler/loop.ts';
 import { createProber } from '../../reconciler/probe.ts';
 import { type ReconcileDeps, reconcile } from '../../reconciler/reconcile.ts';
@@ -10,6 +12,7 @@ import { openMemory } from '../../reconciler/store/memory.ts';
 import { openPglite } from '../../reconciler/store/pglite.ts';
 import { openPostgres } from '../../reconciler/store/postgres.ts';
 import type { Claim, Settlement, Store } from '../../reconciler/store/store.ts';
+import { createVolumes } from '../../reconciler/volumes.ts';
 import { peakMbOf } from './machine.ts';
 import { convergedState, desiredOf, fineBackend, nameOf, OWNER, PROJECT } from './services.ts';
 
@@ -185,6 +188,8 @@ function reconcileDeps(store: Store): { readonly deps: ReconcileDeps; close(): v
     processOf: () => {
       throw new Error('nothing is to be started');
     },
+    fleets: createFleets({ project: 'main', store, wake: () => {} }),
+    volumes: createVolumes({ project: 'main', store }),
     store,
     clock: systemClock,
     boundary: noBoundary,

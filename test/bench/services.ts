@@ -82,7 +82,14 @@ export function convergedState(desired: DesiredRecord, start: number): ServiceSt
 export function fineBackend(): Backend {
   return {
     name: LOCAL.backend,
-    capabilities: { spot: false, volumes: false, containers: false, processes: true, privileged: false },
+    capabilities: {
+      spot: false,
+      volumes: false,
+      containers: false,
+      processes: true,
+      privileged: false,
+      machines: false,
+    },
     refuses: () => null,
     offers: async () => [LOCAL],
     create: async ({ tags }) => instanceOf(tags),

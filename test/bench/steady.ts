@@ -1,13 +1,17 @@
 // A process of its own in which many services run on a virtual clock, and some of them get a new version every minute: the
 // real loop, pass, decision, checker and prober; backend and probes answer at once, from memory. Speaks JSON: a
 // `SteadyJob` as its argument, a `SteadyReport` on stdout.
+
 import type { Backend } from '../../backends/backend.ts';
 import { noBoundary } from '../../reconciler/boundary.ts';
+import { createFleets } from '../../reconciler/fleets.ts';
 import { createLoop } from '../../reconciler/loop.ts';
 import { createProber } from '../../reconciler/probe.ts';
+import { ownerOf } from '../../reconciler/process-request.ts';
 import { type ReconcileDeps, reconcile } from '../../reconciler/reconcile.ts';
 import { virtualClock } from '../../reconciler/simulate/clock.ts';
 import { type MemoryStore, openMemory } from '../../reconciler/store/memory.ts';
+import { createVolumes } from '../../reconciler/volumes.ts';
 import type { Instance } from '../../schemas/actual.ts';
 import type { DesiredService } from '../../schemas/desired.ts';
 import { Failure } from '../../schemas/errors.ts';
@@ -56,14 +60,17 @@ async function main({ services, minutes, changingPercent }: SteadyJob): Promise<
     published: () => Number.MAX_SAFE_INTEGER,
     inflight: () => 0,
     publish: () => {},
-    processOf: ({ spec }) => ({
-      spec: spec.groups[0]?.process ?? raise('no group'),
+    processOf: (deployment, replica) => ({
+      replica: ownerOf(deployment, replica),
+      spec: deployment.spec.groups[0]?.process ?? raise('no group'),
       env: {},
       registryPassword: null,
-      stopMs: spec.stopMs,
+      stopMs: deployment.spec.stopMs,
       mounts: [],
       secrets: [],
     }),
+    fleets: createFleets({ project: 'main', store, wake: () => {} }),
+    volumes: createVolumes({ project: 'main', store }),
     store,
     clock,
     boundary: noBoundary,

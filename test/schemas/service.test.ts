@@ -351,7 +351,6 @@ test.each([
   ['rate_limits: [{rps: 1}]', '`rate_limits` has no effect yet: requests are not limited'],
   ['gateway: edge', '`gateway` has no effect yet: the service is reached at the address of this server'],
   ['gateway: true', '`gateway` has no effect yet: the service is reached at the address of this server'],
-  ['creation_policy: reuse', '`creation_policy` has no effect yet: there are no fleets to reuse'],
   ['instances: [a]', '`instances` has no effect yet: it may run on other machines too'],
   ['scaling: {metric: rps, target: 1}', '`scaling` has no effect: there is always one replica'],
   ['commands: ["echo ${{ secrets.X }}"]', 'secrets are not filled in here'],

@@ -1,10 +1,13 @@
 // What a pass does whose lease is lost, or nearly over: nothing that another could be doing as well.
+
 import { expect, test } from 'vitest';
 import { openFake } from '../../backends/fake.ts';
-import { EFFECT_MS } from '../../reconciler/execute.ts';
+import { createFleets } from '../../reconciler/fleets.ts';
+import { EFFECT_MS } from '../../reconciler/pass.ts';
 import { type ReconcileDeps, reconcile } from '../../reconciler/reconcile.ts';
 import { virtualClock } from '../../reconciler/simulate/clock.ts';
 import { openMemory } from '../../reconciler/store/memory.ts';
+import { createVolumes } from '../../reconciler/volumes.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
 import { LOCAL } from '../plan/samples.ts';
 import { web } from './services.ts';
@@ -24,6 +27,8 @@ async function open() {
     processOf: () => {
       throw new Error('nothing is started here');
     },
+    fleets: createFleets({ project: 'main', store, wake: () => {} }),
+    volumes: createVolumes({ project: 'main', store }),
     store,
     clock,
     boundary: () => {},

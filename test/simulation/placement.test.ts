@@ -80,12 +80,12 @@ describe('a change of the placement', () => {
     ]);
   });
 
-  test('to a fleet, where no backend has any, names the fleet', async () => {
+  test('to a fleet that no file declares waits for it, and names it', async () => {
     const world = await simulate({ clouds: [{ name: 'cloud', offers: [] }] });
     await world.commit(placed({ fleets: ['pool'] }));
     await world.run(1_000);
-    expect((await world.state())?.waiting.map(({ detail }) => detail)).toEqual([
-      'no backend offers what the configuration asks for: on-demand; it may run only in pool, and no backend here has fleets',
+    expect((await world.state())?.waiting).toMatchObject([
+      { reason: 'dependency', detail: 'no file declares the fleet `pool`' },
     ]);
   });
 

@@ -1,8 +1,10 @@
 // Two reconcilers on one store. One of them freezes at every single thing it asks of the store or a cloud, for longer than
 // its lease lasts, before it was done or after; the other takes over; then the first wakes up and goes on with what it
 // had in mind. Whatever the two do, the rules hold, and what is asked for runs.
+
 import { expect, test } from 'vitest';
 import { type Fake, openFake } from '../../backends/fake.ts';
+import { ownerOf } from '../../reconciler/process-request.ts';
 import { settled, type VirtualClock, virtualClock } from '../../reconciler/simulate/clock.ts';
 import { type Origin, startDaemon } from '../../reconciler/simulate/daemon.ts';
 import type { Life } from '../../reconciler/simulate/life.ts';
@@ -83,7 +85,8 @@ function createFreezable(clock: VirtualClock, freeze: Freeze | null): Freezable 
 }
 
 const origin: Origin = {
-  processOf: (deployment) => ({
+  processOf: (deployment, replica) => ({
+    replica: ownerOf(deployment, replica),
     spec: (deployment.spec.groups[0] ?? raise('no group')).process,
     env: {},
     registryPassword: null,
@@ -117,6 +120,7 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
     // What is sent when a frozen process wakes cannot be called back: the sweeper ends what it makes.
     wasTaken: () => true,
     isServing: ({ endpoint }) => endpoint !== null && cloud.processAt(endpoint).kind === 'running',
+    fleets: () => [],
     table: () => proxies.table(),
     now,
     report: (_, text) => broken.push(text),

@@ -30,7 +30,7 @@ function machine(name: string, over: Partial<Machine> = {}, owner = 'me'): Machi
     shape: '',
     deployment: 1,
   };
-  return { id: `${name}-id`, tags, offer: LOCAL, createdAt: 0, endedAt: null, ...over };
+  return { id: `${name}-id`, tags, runs: null, offer: LOCAL, createdAt: 0, endedAt: null, ...over };
 }
 
 function world() {
@@ -48,6 +48,7 @@ function world() {
     },
     wasTaken: (id) => id.startsWith('taken'),
     isServing: () => true,
+    fleets: () => [],
     table: () => ({
       store: '',
       epoch: 1,

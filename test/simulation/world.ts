@@ -1,8 +1,10 @@
 // The simulator's world for tests that speak of one service as a value, without files: what it is to be is written to
 // the store directly, its clients never pause, and the first rule that breaks ends the test.
+
 import type { Behaviour } from '../../backends/fake/machine.ts';
 import { type Fake, type FakeOptions, openFake } from '../../backends/fake.ts';
 import type { Boundary } from '../../reconciler/boundary.ts';
+import { ownerOf } from '../../reconciler/process-request.ts';
 import { virtualClock } from '../../reconciler/simulate/clock.ts';
 import type { Flow } from '../../reconciler/simulate/traffic.ts';
 import { openWorld, type World as Simulated } from '../../reconciler/simulate/world.ts';
@@ -78,7 +80,8 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
   const clock = virtualClock(START);
   const now = () => clock.now();
   const { capacity = Number.POSITIVE_INFINITY } = options;
-  const behaviour = ({ shape, replica }: Tags) => options.behaviour?.(shape, replica) ?? {};
+  const behaviour = ({ shape, replica }: Pick<Tags, 'shape' | 'replica'>) =>
+    options.behaviour?.(shape, replica) ?? {};
   const clouds = (options.clouds ?? [{ name: 'local', offers: [LOCAL] }]).map((each, i) => {
     const base = {
       seed: (options.seed ?? 1) + i,
@@ -115,7 +118,8 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
     clock,
     backends: byName,
     origin: {
-      processOf: (deployment) => ({
+      processOf: (deployment, replica) => ({
+        replica: ownerOf(deployment, replica),
         spec: deployment.spec.groups[0]?.process ?? raise('no group'),
         env: {},
         registryPassword: null,

@@ -7,7 +7,17 @@ import { isMapping, type Yaml } from '../../../schemas/yaml-value.ts';
 import { chance, time } from './values.ts';
 import { checkWindow, window } from './window.ts';
 
-export const OPERATIONS = ['offers', 'create', 'get', 'list', 'terminate', 'run', 'status', 'stop'] as const;
+export const OPERATIONS = [
+  'offers',
+  'create',
+  'get',
+  'list',
+  'terminate',
+  'run',
+  'status',
+  'stop',
+  'clear',
+] as const;
 
 const which = {
   instance: about(text.nullish(), 'Only instances of this type.', 'h100'),

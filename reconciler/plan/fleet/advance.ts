@@ -1,0 +1,126 @@
+// Folds what was observed into a fleet's machines, and takes them from guests that have left.
+import type { ReplicaFact } from '../../../schemas/actual.ts';
+import type { NewEvent } from '../../../schemas/events.ts';
+import type { FleetState, Machine, Refusal } from '../../../schemas/fleet.ts';
+import { chargeMs } from '../advance.ts';
+import { hiddenMs, provisionMs } from '../deadlines.ts';
+import { withoutSetAside, withSetAside } from '../place.ts';
+import { type FleetActual, isGuest, machineEvent } from './facts.ts';
+
+export interface FleetPart {
+  readonly state: FleetState;
+  readonly events: readonly NewEvent[];
+}
+
+export function advanceFleet(before: FleetState, actual: FleetActual, now: number): FleetPart {
+  const elapsed = chargeMs(before.observedAt, now);
+  const start: FleetPart = {
+    state: {
+      ...before,
+      machines: [],
+      refusals: before.refusals.filter((each) => isStillAsked(each, actual)),
+    },
+    events: [],
+  };
+  return before.machines.reduce((part, machine) => {
+    const fact = actual.machines[machine.name] ?? { kind: 'unknown', reason: 'not observed yet' };
+    return advanceMachine(part, identified(freed(machine, fact, actual, now), fact), fact, elapsed, now);
+  }, start);
+}
+
+// Private
+
+function isStillAsked(refusal: Refusal, { guests }: FleetActual): boolean {
+  return guests.some((guest) => isGuest(guest, refusal));
+}
+
+/** The answer to `create` may have been lost: what was found by its tags is known by its id from then on. */
+function identified(machine: Machine, fact: ReplicaFact): Machine {
+  return fact.kind === 'present' && machine.instance === null
+    ? { ...machine, instance: fact.instance.id }
+    : machine;
+}
+
+/** Its guest is gone, or gives it back and has ended: what is left of it is removed before anybody else comes. */
+function freed(machine: Machine, fact: ReplicaFact, { guests }: FleetActual, now: number): Machine {
+  const own = machine.guest && guests.find((guest) => machine.guest && isGuest(guest, machine.guest));
+  if (!machine.guest || (own && (own.wish !== 'done' || runs(fact)))) return machine;
+  const isClean = machine.phase !== 'ready' || (fact.kind === 'present' && fact.process.kind === 'absent');
+  return { ...machine, guest: null, idleSince: now, phase: isClean ? machine.phase : 'clearing' };
+}
+
+/** What cannot be seen may run. */
+function runs(fact: ReplicaFact): boolean {
+  if (fact.kind === 'present') return fact.process.kind !== 'absent' && fact.process.kind !== 'exited';
+  return fact.kind === 'unknown';
+}
+
+function advanceMachine(
+  { state, events }: FleetPart,
+  machine: Machine,
+  fact: ReplicaFact,
+  elapsed: number,
+  now: number,
+): FleetPart {
+  const keep = (change: Partial<Machine>, told: readonly NewEvent[] = []): FleetPart => ({
+    state: { ...state, machines: [...state.machines, { ...machine, ...change }] },
+    events: [...events, ...told],
+  });
+  const tell = (event: NewEvent['event'], reason: string) => machineEvent(state, event, reason, machine);
+  const drop = (event: NewEvent['event'], reason: string): FleetPart => ({
+    state,
+    events: [...events, tell(event, reason)],
+  });
+  const { name, phase, offer, leaving } = machine;
+  const stageMs = machine.stageMs + elapsed;
+  if (fact.kind === 'unknown') return keep({ detail: fact.reason });
+  switch (phase) {
+    case 'creating': {
+      if (fact.kind === 'present' && fact.instance.status === 'running') {
+        const setAside = withoutSetAside(state.setAside, offer, now) ?? [];
+        const ready = keep({ ...RESTED, phase: 'ready', idleSince: now }, [
+          tell('machine-ready', `${name} is there`),
+        ]);
+        return { ...ready, state: { ...ready.state, setAside } };
+      }
+      if (stageMs >= provisionMs(offer)) return tooSlow({ state, events }, machine, stageMs, now);
+      const isThere = fact.kind === 'present';
+      return keep({ stageMs, ...(isThere ? { detail: 'the instance is being provisioned' } : {}) });
+    }
+    case 'ready':
+      if (fact.kind === 'missing') return drop('machine-lost', `${name}: its instance is gone`);
+      if (fact.instance.status === 'stopping') return keep({ detail: BEING_TAKEN });
+      // Somebody ran something there, or left it.
+      if (machine.guest === null && fact.process.kind !== 'absent')
+        return keep({ phase: 'clearing', stageMs: 0 });
+      return keep({ detail: '' });
+    case 'clearing':
+      if (fact.kind === 'missing') return drop('machine-lost', `${name}: its instance is gone`);
+      return fact.process.kind === 'absent'
+        ? keep({ ...RESTED, phase: 'ready', idleSince: now }, [tell('machine-idle', `${name} is idle`)])
+        : keep({ stageMs });
+    case 'ending': {
+      const isGone = fact.kind === 'missing' && (machine.instance !== null || stageMs >= hiddenMs(offer));
+      return isGone ? drop('machine-stopped', `${name} is gone: ${leaving}`) : keep({ stageMs });
+    }
+  }
+}
+
+/** Of a machine that its cloud is about to take away. */
+export const BEING_TAKEN = 'its cloud takes it away';
+
+const RESTED = { stageMs: 0, tries: 0, retryAt: 0, detail: '' };
+
+/** What gave no machine in time is ended and left alone for a while; who waited for it hears so. */
+function tooSlow({ state, events }: FleetPart, machine: Machine, stageMs: number, now: number): FleetPart {
+  const message = `${machine.offer.backend}: ${machine.name} was not there within ${Math.round(stageMs / 60_000)} min`;
+  const setAside = withSetAside(state.setAside, machine.offer, { kind: 'no-capacity', message }, 0, now);
+  const ending: Machine = { ...machine, phase: 'ending', guest: null, stageMs: 0, leaving: message };
+  const refusals = machine.guest
+    ? [...state.refusals, { ...machine.guest, kind: 'no-capacity' as const, message }]
+    : state.refusals;
+  return {
+    state: { ...state, setAside, refusals, machines: [...state.machines, ending] },
+    events: [...events, machineEvent(state, 'failure', message, machine)],
+  };
+}
