@@ -109,7 +109,10 @@ export interface Backend {
   transport(instance: Instance): Transport;
   /** Absent: it has no volumes. */
   readonly disks?: Disks;
-  /** Calls `changed` with the tags of an instance of which something may have changed. Only a hint: state is read again. */
+  /**
+   * Calls `changed` with the tags of an instance of which something may have changed, and with those of what runs on it
+   * where that is somebody else's. Only a hint: state is read again.
+   */
   watch(changed: (tags: Tags) => void): () => void;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 // Which services wait for capacity or ask for it, as their last passes left it.
 import type { DesiredRecord } from '../schemas/desired.ts';
-import type { ServiceState } from '../schemas/rollout.ts';
+import type { ServiceState, WaitingReason } from '../schemas/rollout.ts';
 import type { Clock } from './clock.ts';
 import { type Queued, queuedOf } from './plan/queue.ts';
 import type { Claim } from './store/store.ts';
@@ -8,7 +8,7 @@ import type { Claim } from './store/store.ts';
 export interface Queue {
   note(key: string, state: ServiceState | null): void;
   waiting(): readonly Queued[];
-  /** Whose passes these were. */
+  /** Of services that wait for capacity, or for something around them. */
   keys(): readonly string[];
 }
 
@@ -18,9 +18,12 @@ export function priorityOf({ record }: Claim): number {
 }
 
 export function createQueue(clock: Clock): Queue {
+  const short = new Set<string>();
   const entries = new Map<string, { readonly at: number; readonly queued: Queued }>();
   return {
     note(key, state) {
+      if (state?.waiting.some(({ reason }) => SHORT.has(reason))) short.add(key);
+      else short.delete(key);
       const queued = state && queuedOf(state);
       if (queued) entries.set(key, { at: clock.now(), queued });
       else entries.delete(key);
@@ -28,11 +31,13 @@ export function createQueue(clock: Clock): Queue {
     waiting() {
       return [...entries.values()].flatMap(({ at, queued }) => (clock.now() - at < STALE_MS ? [queued] : []));
     },
-    keys: () => [...entries.keys()],
+    keys: () => [...short],
   };
 }
 
 // Private
+
+const SHORT: ReadonlySet<WaitingReason> = new Set(['capacity', 'cannot-surge', 'dependency']);
 
 /** Longer than a service that waits goes without a look. What is older is another reconciler's by now. */
 const STALE_MS = 600_000;

@@ -5,7 +5,7 @@ import type { DesiredRecord } from '../schemas/desired.ts';
 import { asFailure, Failure } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
 import { canonical } from '../schemas/json.ts';
-import type { Policy } from '../schemas/policy.ts';
+import { isSuspended, type Policy } from '../schemas/policy.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
 import { type Around, aroundChanges, aroundNews, aroundWanted, type Desired } from './around.ts';
@@ -42,6 +42,8 @@ export interface SyncOptions {
   readonly boundary: BoundaryHook;
 }
 
+/** No service has this name: only a suspended project means it too. */
+const AROUND = ':';
 /** How soon the source is asked again after a failure, at most. */
 const RETRY_CAP_MS = 60_000;
 /** While a rename waits for its new service. */
@@ -117,7 +119,8 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     const { admission } = judged;
     const changes = changesBetween(project, known, admission.records);
     const after = { ...stateAfter(recovered(before), wished, judged, claim.now), key: vault.id };
-    const beside = judged.isApplied ? aroundWanted(wished.snapshot, around, admission.records) : around;
+    const isHeld = !judged.isApplied || isSuspended(judged.policies.own, AROUND);
+    const beside = isHeld ? around : aroundWanted(wished.snapshot, around, admission.records);
     const all = [...changes, ...aroundChanges(project, around, beside)];
     const told = [
       ...newsOf({ before, after, commit: wished.commit, admission, known, changes }),

@@ -2,11 +2,12 @@
 import type { Tags } from '../../schemas/actual.ts';
 import type { LogLine, Transport } from '../backend.ts';
 import type { Cloud } from './cloud.ts';
+import type { State } from './machine.ts';
 
 export function createAudience({ there, find, describe, status, lines, version, nextChangeAt }: Cloud) {
   const watchers = new Set<(tags: Tags) => void>();
   const followers = new Set<() => void>();
-  let seen = new Map<string, { readonly tags: Tags; readonly summary: string }>();
+  let seen = new Map<string, { readonly tags: readonly Tags[]; readonly summary: string }>();
   let looked = { version: -1, next: null as number | null };
 
   const nextTick = (signal?: AbortSignal) =>
@@ -23,7 +24,7 @@ export function createAudience({ there, find, describe, status, lines, version, 
   const look = () => {
     const entries = there().map((state) => {
       const summary = JSON.stringify([describe(state).status, status(state.id)]);
-      return [state.id, { tags: state.tags, summary }] as const;
+      return [state.id, { tags: concerned(state), summary }] as const;
     });
     return new Map(entries);
   };
@@ -60,11 +61,19 @@ export function createAudience({ there, find, describe, status, lines, version, 
       const before = seen;
       seen = look();
       for (const id of new Set([...before.keys(), ...seen.keys()])) {
-        const tags = (seen.get(id) ?? before.get(id))?.tags;
-        const same = before.get(id)?.summary === seen.get(id)?.summary;
-        if (tags !== undefined && !same) for (const changed of watchers) changed(tags);
+        if (before.get(id)?.summary === seen.get(id)?.summary) continue;
+        for (const tags of (seen.get(id) ?? before.get(id))?.tags ?? [])
+          for (const changed of watchers) changed(tags);
       }
     },
     dismiss: () => watchers.clear(),
   };
+}
+
+// Private
+
+/** Whose machine it is, and whose process runs on it if that is somebody else's. */
+function concerned({ tags, run }: State): readonly Tags[] {
+  if (!run || run.request.replica.replica === tags.replica) return [tags];
+  return [tags, { ...tags, ...run.request.replica }];
 }

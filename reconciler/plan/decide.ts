@@ -166,5 +166,5 @@ const RESTS: ReadonlySet<WaitingReason> = new Set([
 ]);
 
 /** Waits for others, who may take long: the longer they last, the less often is looked. */
-const PATIENT: ReadonlySet<WaitingReason> = new Set(['capacity', 'backend', 'cannot-surge']);
+const PATIENT: ReadonlySet<WaitingReason> = new Set(['capacity', 'backend', 'cannot-surge', 'dependency']);
 const PATIENCE_MS = 60_000;

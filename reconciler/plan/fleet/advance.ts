@@ -44,6 +44,9 @@ function identified(machine: Machine, fact: ReplicaFact): Machine {
 /** Its guest is gone, or gives it back and has ended: what is left of it is removed before anybody else comes. */
 function freed(machine: Machine, fact: ReplicaFact, { guests }: FleetActual, now: number): Machine {
   const own = machine.guest && guests.find((guest) => machine.guest && isGuest(guest, machine.guest));
+  // Its guest has waited for it long enough: nobody knows what this machine is still good for.
+  if (own?.wish === 'done' && fact.kind === 'present' && runs(fact))
+    return { ...machine, guest: null, phase: 'ending', stageMs: 0, leaving: STUCK };
   if (!machine.guest || (own && (own.wish !== 'done' || runs(fact)))) return machine;
   const isClean = machine.phase !== 'ready' || (fact.kind === 'present' && fact.process.kind === 'absent');
   return { ...machine, guest: null, idleSince: now, phase: isClean ? machine.phase : 'clearing' };
@@ -98,7 +101,7 @@ function advanceMachine(
       if (fact.kind === 'missing') return drop('machine-lost', `${name}: its instance is gone`);
       return fact.process.kind === 'absent'
         ? keep({ ...RESTED, phase: 'ready', idleSince: now }, [tell('machine-idle', `${name} is idle`)])
-        : keep({ stageMs });
+        : keep(stageMs < CLEAR_MS ? { stageMs } : { phase: 'ending', stageMs: 0, leaving: STUCK });
     case 'ending': {
       const isGone = fact.kind === 'missing' && (machine.instance !== null || stageMs >= hiddenMs(offer));
       return isGone ? drop('machine-stopped', `${name} is gone: ${leaving}`) : keep({ stageMs });
@@ -108,6 +111,10 @@ function advanceMachine(
 
 /** Of a machine that its cloud is about to take away. */
 export const BEING_TAKEN = 'its cloud takes it away';
+
+const STUCK = 'what ran on it does not end';
+/** As long as what nobody owns any more may take to end. */
+const CLEAR_MS = 600_000;
 
 const RESTED = { stageMs: 0, tries: 0, retryAt: 0, detail: '' };
 
