@@ -6,9 +6,9 @@ import { expect, test } from 'vitest';
 import { type Fake, openFake } from '../../backends/fake.ts';
 import { ownerOf } from '../../reconciler/process-request.ts';
 import { settled, type VirtualClock, virtualClock } from '../../reconciler/simulate/clock.ts';
-import { type Origin, startDaemon } from '../../reconciler/simulate/daemon.ts';
+import { type Daemon, type Origin, startDaemon } from '../../reconciler/simulate/daemon.ts';
 import type { Life } from '../../reconciler/simulate/life.ts';
-import { createProxies } from '../../reconciler/simulate/proxies.ts';
+import { createProxies, type Proxies } from '../../reconciler/simulate/proxies.ts';
 import { createRules } from '../../reconciler/simulate/rules.ts';
 import { type MemoryStore, openMemory } from '../../reconciler/store/memory.ts';
 import type { DesiredService } from '../../schemas/desired.ts';
@@ -22,7 +22,7 @@ const KEY = 'main/web';
 const FROZEN_MS = 45_000;
 const [one, two] = [web('one', 1), web('two', 1)];
 /** Every so many questions, in turn before and after they are asked; a campaign looks at all of them. */
-const EVERY = Number(process.env.TRUEUP_RIVALS ?? 4);
+const EVERY = Number(process.env.TRUEUP_RIVALS ?? 3);
 
 /** A life that may freeze: what it asks for then is asked, or answered, only when it thaws. */
 interface Freezable extends Life {
@@ -121,16 +121,16 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
     wasTaken: () => true,
     isServing: ({ endpoint }) => endpoint !== null && cloud.processAt(endpoint).kind === 'running',
     fleets: () => [],
-    table: () => proxies.table(),
+    table: () => serving?.table() ?? null,
     now,
     report: (_, text) => broken.push(text),
   });
-  const daemons: { wakeMoving(): void }[] = [];
-  const proxies = createProxies(clock, () => {
-    for (const daemon of daemons) daemon.wakeMoving();
-  });
+  /** Each has proxies of its own, on its own machine; clients come to those of whoever looks after the service. */
+  let serving: Proxies | null = null;
   const begin = async (life: Life) => {
-    const daemon = await startDaemon(life, {
+    let daemon: Daemon | null = null;
+    const proxies = createProxies(clock, () => daemon?.wakeMoving());
+    daemon = await startDaemon(life, {
       store,
       backends,
       proxies,
@@ -140,12 +140,13 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
         cloud.healthy(endpoint) ? { ok: true, detail: '200' } : { ok: false, detail: '503' },
       boundary: () => {},
       noteSettled: ({ lease, state }) => {
-        if (lease.key === KEY && state !== undefined) rules.noteState(KEY, state as ServiceState | null);
+        if (lease.key !== KEY || state === undefined) return;
+        serving = proxies;
+        rules.noteState(KEY, state as ServiceState | null);
       },
       noteFailure: (_, failure) => failure.kind === 'bug' && broken.push(failure.message),
       isSameMachine: false,
     });
-    daemons.push(daemon);
   };
   const first = createFreezable(clock, freeze);
   // It may freeze at once: nobody waits for it.
