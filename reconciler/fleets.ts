@@ -34,13 +34,13 @@ export interface Fleets {
   lent(backend: Backend, fleet: string, tags: Tags): Promise<Instance | null>;
 }
 
-export function createFleets({ project, store, wake }: FleetsOptions): Fleets {
-  const read = async (fleet: string): Promise<FleetRecord> => {
-    const record = await store.load(keyOf(project, fleet));
-    return {
-      desired: (record?.desired ?? null) as DesiredFleet | null,
-      state: (record?.state ?? null) as FleetState | null,
-    };
+/** For one pass: each fleet's record is read once, however many replicas have machines of it. */
+export function readFleets({ project, store, wake }: FleetsOptions): Fleets {
+  const records = new Map<string, Promise<FleetRecord>>();
+  const read = (fleet: string): Promise<FleetRecord> => {
+    const known = records.get(fleet) ?? recordOf(store, keyOf(project, fleet));
+    records.set(fleet, known);
+    return known;
   };
   const lent = async (backend: Backend, fleet: string, tags: Tags): Promise<Instance | null> => {
     const { state } = await read(fleet);
@@ -71,6 +71,14 @@ export function createFleets({ project, store, wake }: FleetsOptions): Fleets {
 interface FleetRecord {
   readonly desired: DesiredFleet | null;
   readonly state: FleetState | null;
+}
+
+async function recordOf(store: FleetsOptions['store'], key: string): Promise<FleetRecord> {
+  const record = await store.load(key);
+  return {
+    desired: (record?.desired ?? null) as DesiredFleet | null,
+    state: (record?.state ?? null) as FleetState | null,
+  };
 }
 
 function keyOf(project: string, fleet: string): string {

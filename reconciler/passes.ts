@@ -2,7 +2,7 @@
 // volume's after the volume, a service's reconciles.
 import { aroundOf } from '../schemas/keys.ts';
 import { type FleetPassDeps, passFleet } from './fleet-pass.ts';
-import { createFleets, type Fleets } from './fleets.ts';
+import { readFleets } from './fleets.ts';
 import { type ReconcileDeps, reconcile } from './reconcile.ts';
 import type { Claim, Settlement, Store } from './store/store.ts';
 import { passVolume } from './volume-pass.ts';
@@ -24,8 +24,7 @@ export interface PassesDeps extends Omit<ReconcileDeps, 'fleets' | 'volumes' | '
 
 export function createPasses(deps: PassesDeps): (claim: Claim) => Promise<Settlement> {
   const { sync, queue } = deps;
-  const fleets: Fleets = createFleets(deps);
-  const service: ReconcileDeps = { ...deps, fleets, volumes: createVolumes(deps), queue: queue.waiting };
+  const service = { ...deps, volumes: createVolumes(deps), queue: queue.waiting };
   const around = { ...deps, waiting: queue.keys };
   return (claim) => {
     const { service: name } = claim.record;
@@ -36,7 +35,7 @@ export function createPasses(deps: PassesDeps): (claim: Claim) => Promise<Settle
       case 'volume':
         return passVolume(around, claim);
       default:
-        return reconcile(service, claim);
+        return reconcile({ ...service, fleets: readFleets(deps) }, claim);
     }
   };
 }

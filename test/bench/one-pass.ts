@@ -3,7 +3,7 @@
 
 import { noBoundary } from '../../reconciler/boundary.ts';
 import { systemClock } from '../../reconciler/clock.ts';
-import { createFleets } from '../../reconciler/fleets.ts';
+import { readFleets } from '../../reconciler/fleets.ts';
 import { createLoop } from '../../reconciler/loop.ts';
 import { createProber } from '../../reconciler/probe.ts';
 import { type ReconcileDeps, reconcile } from '../../reconciler/reconcile.ts';
@@ -188,7 +188,7 @@ function reconcileDeps(store: Store): { readonly deps: ReconcileDeps; close(): v
     processOf: () => {
       throw new Error('nothing is to be started');
     },
-    fleets: createFleets({ project: 'main', store, wake: () => {} }),
+    fleets: readFleets({ project: 'main', store, wake: () => {} }),
     volumes: createVolumes({ project: 'main', store }),
     store,
     clock: systemClock,

@@ -4,7 +4,7 @@
 
 import type { Backend } from '../../backends/backend.ts';
 import { noBoundary } from '../../reconciler/boundary.ts';
-import { createFleets } from '../../reconciler/fleets.ts';
+import { readFleets } from '../../reconciler/fleets.ts';
 import { createLoop } from '../../reconciler/loop.ts';
 import { createProber } from '../../reconciler/probe.ts';
 import { ownerOf } from '../../reconciler/process-request.ts';
@@ -69,7 +69,7 @@ async function main({ services, minutes, changingPercent }: SteadyJob): Promise<
       mounts: [],
       secrets: [],
     }),
-    fleets: createFleets({ project: 'main', store, wake: () => {} }),
+    fleets: readFleets({ project: 'main', store, wake: () => {} }),
     volumes: createVolumes({ project: 'main', store }),
     store,
     clock,

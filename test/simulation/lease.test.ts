@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { openFake } from '../../backends/fake.ts';
-import { createFleets } from '../../reconciler/fleets.ts';
+import { readFleets } from '../../reconciler/fleets.ts';
 import { EFFECT_MS } from '../../reconciler/pass.ts';
 import { type ReconcileDeps, reconcile } from '../../reconciler/reconcile.ts';
 import { virtualClock } from '../../reconciler/simulate/clock.ts';
@@ -27,7 +27,7 @@ async function open() {
     processOf: () => {
       throw new Error('nothing is started here');
     },
-    fleets: createFleets({ project: 'main', store, wake: () => {} }),
+    fleets: readFleets({ project: 'main', store, wake: () => {} }),
     volumes: createVolumes({ project: 'main', store }),
     store,
     clock,
