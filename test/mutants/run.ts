@@ -123,7 +123,8 @@ async function tryOne(tree: string, { file, from, to, killedBy }: Mutant): Promi
   );
   try {
     for (const killer of killedBy) {
-      const verdict = await run(tree, killer, Math.max(PATIENCE_MS, 3 * (soundMs.get(killer[0]) ?? 0)));
+      const patienceMs = Math.max(PATIENCE_MS, Math.ceil(3 * (soundMs.get(killer[0]) ?? 0)));
+      const verdict = await run(tree, killer, patienceMs);
       if (verdict.kind !== 'survived') return verdict;
     }
     return { kind: 'survived' };
