@@ -22,8 +22,6 @@ export interface LoopOptions {
   readonly machine: string;
   /** Only keys of these are claimed: others may be another reconciler's. Absent: of all. */
   readonly projects?: readonly string[];
-  /** Of keys that are due together, those of more urgency begin first. Absent: all are alike. */
-  readonly urgency?: (claim: Claim) => number;
   /** One pass. What it throws is a failure of that key alone. */
   readonly pass: (claim: Claim) => Promise<Settlement>;
   /** A pass or the store failed. */
@@ -53,7 +51,6 @@ export function createLoop({
   holder,
   machine,
   projects,
-  urgency = () => 0,
   pass,
   onFailure,
   onRecovery,
@@ -134,7 +131,7 @@ export function createLoop({
       store.claim({ holder, machine, ...(projects ? { projects } : {}), limit, leaseMs: LEASE_MS }),
     );
     if (!claims) return retrySoon();
-    for (const claim of claims.toSorted((a, b) => urgency(b) - urgency(a))) void work(claim);
+    for (const claim of claims) void work(claim);
     if (claims.length > 0) {
       // Until nothing is due: a pass may take long, and the others' timer must not wait for it.
       isAgain = true;

@@ -1,20 +1,13 @@
 // Which services wait for capacity or ask for it, as their last passes left it.
-import type { DesiredRecord } from '../schemas/desired.ts';
 import type { ServiceState, WaitingReason } from '../schemas/rollout.ts';
 import type { Clock } from './clock.ts';
 import { type Queued, queuedOf } from './plan/queue.ts';
-import type { Claim } from './store/store.ts';
 
 export interface Queue {
   note(key: string, state: ServiceState | null): void;
   waiting(): readonly Queued[];
   /** Of services that wait for capacity, or for something around them. */
   keys(): readonly string[];
-}
-
-/** By its newest file: a service that has not been looked at yet has none but that. */
-export function priorityOf({ record }: Claim): number {
-  return (record.desired as DesiredRecord | null)?.service?.spec.priority ?? 0;
 }
 
 export function createQueue(clock: Clock): Queue {

@@ -15,7 +15,7 @@ import { createPasses } from '../passes.ts';
 import { createProber, type Prober } from '../probe.ts';
 import { processRequest } from '../process-request.ts';
 import { createPublisher, type Publisher } from '../publish.ts';
-import { createQueue, priorityOf, type Queue } from '../queue.ts';
+import { createQueue, type Queue } from '../queue.ts';
 import type { Reporter } from '../report/reporter.ts';
 import type { Claim, Settlement } from '../store/store.ts';
 import { sweep } from '../sweep.ts';
@@ -61,7 +61,6 @@ export async function createEngine(
     holder: dataDir.machine,
     machine: dataDir.machine,
     projects: [...projects.keys()],
-    urgency: priorityOf,
     pass: async (claim) => (passes.get(claim.record.project) ?? notOurs)(claim),
     ...trouble.handlers,
   });

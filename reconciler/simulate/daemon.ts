@@ -13,7 +13,7 @@ import { createLoop, type Loop } from '../loop.ts';
 import { createPasses, type PassesDeps } from '../passes.ts';
 import { createProber, type ProbeAnswer } from '../probe.ts';
 import { createPublisher } from '../publish.ts';
-import { createQueue, priorityOf } from '../queue.ts';
+import { createQueue } from '../queue.ts';
 import type { Claim, Settlement, Store } from '../store/store.ts';
 import { sweep } from '../sweep.ts';
 import type { Life } from './life.ts';
@@ -75,7 +75,6 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
     clock,
     holder: MACHINE,
     machine: MACHINE,
-    urgency: priorityOf,
     pass: (claim) => pass(claim),
     onFailure: (key, failure) => life.isOver() || ground.noteFailure(key, failure),
     onRecovery: () => {},

@@ -422,14 +422,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     against: 'capacity',
-    bug: 'what comes together is served in the order of names',
-    file: 'reconciler/queue.ts',
-    from: 'service?.spec.priority ?? 0',
-    to: 'service?.spec.port ?? 0',
-    killedBy: [['test/simulation/priority.test.ts', 'come together']],
-  },
-  {
-    against: 'capacity',
     bug: 'what comes together is asked for in turn, whatever the priority',
     file: `${PLAN}/queue.ts`,
     from: 'each.priority > priority && each.asking',
