@@ -59,12 +59,15 @@ export interface Transport {
   /** Begins SIGTERM, `stopMs`, SIGKILL and returns at once; repeat until `status` is `exited` or `absent`. */
   stop(): Promise<void>;
   /**
-   * Removes what has ended, and what it left behind, so that another may be run; does nothing while it runs. There
-   * wherever `machines` is.
+   * Removes what has ended, and all that it left behind, its log too, so that another may be run; does nothing while it
+   * runs. There wherever `machines` is.
    */
   clear?(): Promise<void>;
   endpoint(): Endpoint | null;
-  /** The newest `tail` lines, oldest first; with `follow`, then every further one until `signal` aborts. */
+  /**
+   * The newest `tail` lines, oldest first; with `follow`, then every further one until `signal` aborts, or what printed
+   * them is cleared away.
+   */
   logs(options: {
     readonly tail: number;
     readonly follow: boolean;
@@ -110,8 +113,8 @@ export interface Backend {
   /** Absent: it has no volumes. */
   readonly disks?: Disks;
   /**
-   * Calls `changed` with the tags of an instance of which something may have changed, and with those of what runs on it
-   * where that is somebody else's. Only a hint: state is read again.
+   * Calls `changed` with the tags of an instance of which something may have changed, and with those of whose process is
+   * on it where that is another's. Only a hint: state is read again.
    */
   watch(changed: (tags: Tags) => void): () => void;
   close(): Promise<void>;

@@ -7,7 +7,7 @@ import type { State } from './machine.ts';
 export function createAudience({ there, find, describe, status, lines, version, nextChangeAt }: Cloud) {
   const watchers = new Set<(tags: Tags) => void>();
   const followers = new Set<() => void>();
-  let seen = new Map<string, { readonly tags: readonly Tags[]; readonly summary: string }>();
+  let seen = new Map<string, { readonly concerned: readonly Tags[]; readonly summary: string }>();
   let looked = { version: -1, next: null as number | null };
 
   const nextTick = (signal?: AbortSignal) =>
@@ -24,7 +24,7 @@ export function createAudience({ there, find, describe, status, lines, version, 
   const look = () => {
     const entries = there().map((state) => {
       const summary = JSON.stringify([describe(state).status, status(state.id)]);
-      return [state.id, { tags: concerned(state), summary }] as const;
+      return [state.id, { concerned: concernedBy(state), summary }] as const;
     });
     return new Map(entries);
   };
@@ -47,8 +47,13 @@ export function createAudience({ there, find, describe, status, lines, version, 
     ): AsyncGenerator<LogLine> {
       const first = lines(id);
       let shown = first.length;
+      let run = find(id)?.run ?? null;
       yield* first.slice(Math.max(0, shown - tail));
-      while (follow && !signal?.aborted && find(id) !== null) {
+      while (follow && !signal?.aborted) {
+        const state = find(id);
+        // What is run there after it is another's.
+        if (state === null || (run !== null && state.run !== run)) return;
+        run = state.run;
         const all = lines(id);
         yield* all.slice(shown);
         shown = all.length;
@@ -61,9 +66,9 @@ export function createAudience({ there, find, describe, status, lines, version, 
       const before = seen;
       seen = look();
       for (const id of new Set([...before.keys(), ...seen.keys()])) {
-        if (before.get(id)?.summary === seen.get(id)?.summary) continue;
-        for (const tags of (seen.get(id) ?? before.get(id))?.tags ?? [])
-          for (const changed of watchers) changed(tags);
+        const [was, is] = [before.get(id), seen.get(id)];
+        if (was?.summary === is?.summary) continue;
+        for (const tags of (is ?? was)?.concerned ?? []) for (const changed of watchers) changed(tags);
       }
     },
     dismiss: () => watchers.clear(),
@@ -72,8 +77,8 @@ export function createAudience({ there, find, describe, status, lines, version, 
 
 // Private
 
-/** Whose machine it is, and whose process runs on it if that is somebody else's. */
-function concerned({ tags, run }: State): readonly Tags[] {
-  if (!run || run.request.replica.replica === tags.replica) return [tags];
-  return [tags, { ...tags, ...run.request.replica }];
+/** Whose machine it is, and whose process is on it. */
+function concernedBy({ tags, run }: State): readonly Tags[] {
+  const guest = run?.request.replica;
+  return guest && guest.replica !== tags.replica ? [tags, { ...tags, ...guest }] : [tags];
 }

@@ -27,6 +27,7 @@ backendContract('fake', async () => {
     bootMs: 30_000,
     endMs: 5_000,
     listLagMs: 2_000,
+    diskMs: 4_000,
     behaviour: () => ({ prints: ({ env }) => ['started', ...(env.TOLD === undefined ? [] : [env.TOLD])] }),
   });
   return {

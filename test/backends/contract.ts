@@ -1,8 +1,9 @@
 // What every backend does alike. Runs on real ones as on the fake.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Backend, LogLine, ProcessRequest, Transport } from '../../backends/backend.ts';
+import { afterEach, beforeEach, describe, expect, type TestContext, test } from 'vitest';
+import type { Backend, Disks, LogLine, ProcessRequest, Transport } from '../../backends/backend.ts';
 import type { Instance, ProcessStatus, Tags } from '../../schemas/actual.ts';
 import type { Failure } from '../../schemas/errors.ts';
+import type { Disk, Mounted } from '../../schemas/volume.ts';
 import { placement, tags } from './builders.ts';
 
 export interface Harness {
@@ -197,6 +198,168 @@ export function backendContract(name: string, open: () => Promise<Harness>): voi
       expect(heard[0]).toEqual(tags());
     });
 
+    describe('where a machine outlives what runs on it', () => {
+      const other = tags({ service: 'api', replica: 'api-1' });
+      const ended = async () => {
+        const { instance, transport } = await started({ env: { TOLD: 'one' } });
+        await transport.stop();
+        await become(transport, 'exited');
+        return { instance, transport };
+      };
+
+      test('removes what has ended, however often it is asked, and nothing is there any more', async (context) => {
+        needsMachines(context);
+        const { instance, transport } = await ended();
+        await Promise.all([transport.clear?.(), transport.clear?.()]);
+        await transport.clear?.();
+        expect(await transport.status()).toEqual({ kind: 'absent' });
+        expect(transport.endpoint()).toBeNull();
+        expect(await backend.get(instance.id)).toMatchObject({ status: 'running', tags: tags() });
+      });
+
+      test('leaves alone what runs, and says that there is nothing to remove', async (context) => {
+        needsMachines(context);
+        const { transport } = await started();
+        await transport.clear?.();
+        expect((await transport.status()).kind).toBe('running');
+        const fresh = backend.transport(await running((await create({ attempt: 2 })).id));
+        await fresh.clear?.();
+        expect(await fresh.status()).toEqual({ kind: 'absent' });
+      });
+
+      test('runs another’s process after it, with a log of its own', async (context) => {
+        needsMachines(context);
+        const { instance, transport } = await ended();
+        await transport.clear?.();
+        expect(await texts(transport)).toEqual([]);
+        await transport.run(request({ replica: other, env: { TOLD: 'two' } }));
+        await listening(transport);
+        await logged(transport, 'two');
+        expect(await texts(transport)).toEqual(['started', 'two']);
+        expect((await backend.get(instance.id))?.tags).toEqual(tags());
+      });
+
+      test('tells a watcher whose process it is that has ended', async (context) => {
+        needsMachines(context);
+        const { id } = await running((await create()).id);
+        const transport = backend.transport(await running(id));
+        await transport.run(request({ replica: other }));
+        await listening(transport);
+        const heard: Tags[] = [];
+        const unwatch = backend.watch((changed) => heard.push(changed));
+        await transport.stop();
+        await become(transport, 'exited');
+        await harness.until(async () => heard.length > 1 || null);
+        unwatch();
+        expect(heard.map(({ service, replica }) => `${service} ${replica}`)).toEqual([
+          'web web-1',
+          'api api-1',
+        ]);
+      });
+
+      test('shows who follows a log nothing of what is run after it', async (context) => {
+        needsMachines(context);
+        const { transport } = await ended();
+        const seen: string[] = [];
+        const following = (async () => {
+          for await (const { text } of transport.logs({ tail: 10, follow: true })) seen.push(text);
+        })();
+        await harness.until(async () => seen.includes('one') || null);
+        await transport.clear?.();
+        await transport.run(request({ replica: other, env: { TOLD: 'two' } }));
+        await listening(transport);
+        await following;
+        expect(seen).toEqual(['started', 'one']);
+      });
+    });
+
+    describe('where there are volumes', () => {
+      const needsDisks = ({ skip }: TestContext): Disks => {
+        if (!backend.disks) return skip(`${name} has no volumes`);
+        return backend.disks;
+      };
+      const wish = async (volume: string, owner = 'owner-1') => {
+        const [offer] = await backend.offers(placement());
+        return {
+          tags: { owner, project: 'main', volume },
+          region: offer?.region ?? '',
+          zone: null,
+          sizeGib: 20,
+        };
+      };
+      const made = async (disks: Disks, volume: string): Promise<Disk> => {
+        const { id } = await disks.create(await wish(volume));
+        return harness.until(async () => {
+          const disk = await disks.get(id);
+          return disk?.status === 'ready' ? disk : null;
+        });
+      };
+      const holding = ({ id }: Disk): { readonly volumes: readonly Mounted[] } => ({
+        volumes: [{ volume: 'data', id, path: '/data' }],
+      });
+      const machine = async (attempt: number) => {
+        const { id } = await running((await create({ attempt })).id);
+        return { id, transport: backend.transport(await running(id)) };
+      };
+
+      test('gives the same volume for the same request', async (context) => {
+        const disks = needsDisks(context);
+        const disk = await made(disks, 'data');
+        const again = await disks.create(await wish('data'));
+        expect(again).toEqual(disk);
+        expect(disk).toMatchObject({
+          sizeGib: 20,
+          tags: { owner: 'owner-1', project: 'main', volume: 'data' },
+        });
+      });
+
+      test('finds a volume by its id, and those of one owner', async (context) => {
+        const disks = needsDisks(context);
+        const [data, more] = [await made(disks, 'data'), await made(disks, 'more')];
+        await disks.create(await wish('data', 'owner-2'));
+        expect(await disks.get(data.id)).toEqual(data);
+        expect(await disks.get('vol-never')).toBeNull();
+        const listed = (await disks.list('owner-1')).map(({ id }) => id);
+        expect(listed.toSorted()).toEqual([data.id, more.id].toSorted());
+      });
+
+      test('attaches a volume to one machine at a time, until that is ended', async (context) => {
+        const disk = await made(needsDisks(context), 'data');
+        const [first, second] = [await machine(1), await machine(2)];
+        await first.transport.run(request(holding(disk)));
+        await listening(first.transport);
+        await expect(second.transport.run(request(holding(disk)))).rejects.toMatchObject({
+          kind: 'transient',
+        });
+        expect(await second.transport.status()).toEqual({ kind: 'absent' });
+        expect(await end(first.id)).toBe('not-found');
+        await second.transport.run(request(holding(disk)));
+        await listening(second.transport);
+      });
+
+      test('attaches it to another machine once what held it is cleared away', async (context) => {
+        const disk = await made(needsDisks(context), 'data');
+        needsMachines(context);
+        const [first, second] = [await machine(1), await machine(2)];
+        await first.transport.run(request(holding(disk)));
+        await listening(first.transport);
+        await first.transport.stop();
+        await become(first.transport, 'exited');
+        await first.transport.clear?.();
+        await second.transport.run(request(holding(disk)));
+        await listening(second.transport);
+      });
+
+      test('refuses to run what needs a volume that is not there', async (context) => {
+        needsDisks(context);
+        const { transport } = await machine(1);
+        const missing = { volumes: [{ volume: 'data', id: 'vol-never', path: '/data' }] };
+        await expect(transport.run(request(missing))).rejects.toMatchObject({ kind: 'invalid' });
+      });
+    });
+
+    const needsMachines = ({ skip }: TestContext) =>
+      skip(!backend.capabilities.machines, `an instance of ${name} ends with its process`);
     const texts = async (transport: Transport, tail = 100): Promise<readonly string[]> => {
       const lines: LogLine[] = [];
       for await (const line of transport.logs({ tail, follow: false })) lines.push(line);
