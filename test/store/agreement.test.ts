@@ -49,7 +49,8 @@ interface Operation {
 }
 
 const PROJECTS = ['a', 'b'];
-const KEYS = ['a', 'b', 'a/web', 'a/db', 'b/web'];
+const KEYS = ['a', 'b', 'a/web', 'a/db', 'a/fleet:pool', 'b/web'];
+const USED = ['fleet:pool', 'volume:data'];
 const FAR = 9_000_000_000_000;
 
 const key = fc.constantFrom(...KEYS);
@@ -62,6 +63,7 @@ const settlement = fc.record(
     key,
     state: document,
     machine: fc.option(machine),
+    uses: fc.subarray(USED),
     wakeAt: fc.constantFrom(null, 1, FAR),
     release: fc.boolean(),
     told: fc.integer({ min: 0, max: 2 }),
@@ -92,7 +94,11 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     }),
   ),
   fc
-    .tuple(fc.constantFrom(...PROJECTS), fc.dictionary(fc.constantFrom('web', 'db'), document), document)
+    .tuple(
+      fc.constantFrom(...PROJECTS),
+      fc.dictionary(fc.constantFrom('web', 'db', 'fleet:pool'), document),
+      document,
+    )
     .map(([project, services, state]) =>
       named(
         `put ${project} ${JSON.stringify(services)} ${JSON.stringify(state)}`,
@@ -143,6 +149,10 @@ async function everything({ store }: World): Promise<unknown> {
   const projects = await store.projects();
   const listed = async (project: string): Promise<unknown> => ({
     records: (await store.list(project)).map((record) => recorded(record, now)),
+    around: (await store.around(project)).map((record) => recorded(record, now)),
+    users: await Promise.all(
+      USED.map(async (name) => (await store.users(project, name)).map(({ service }) => service)),
+    ),
     events: (await store.events({ project, limit: 999 })).map(({ time: _, ...rest }) => rest),
     newest: (await store.events({ project, limit: 3, after: 1, service: 'a/web' })).map(({ seq }) => seq),
   });

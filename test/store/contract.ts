@@ -4,6 +4,7 @@ import type {
   Approval,
   Claim,
   ClaimRequest,
+  KeyRecord,
   Quote,
   Settlement,
   Store,
@@ -37,7 +38,7 @@ export function storeContract(open: () => Promise<Subject>): void {
   afterEach(async () => {
     for (const lease of leases.splice(0)) await store.settle([asleep(lease)]);
     for (const name of await store.projects())
-      await store.wake((await store.list(name)).map(({ key }) => key));
+      await store.wake([...(await store.list(name)), ...(await store.around(name))].map(({ key }) => key));
     for (const machine of ['here', 'there']) {
       await store.settle((await claim({ machine, limit: 10_000 })).map(({ lease }) => asleep(lease)));
     }
@@ -82,6 +83,17 @@ export function storeContract(open: () => Promise<Subject>): void {
     const list = Object.entries(changes).map(([name, desired]) => ({ key: `${project}/${name}`, desired }));
     expect(await store.putDesired(must(own).lease, list, null, [])).toBe(true);
     await store.settle([asleep(must(own).lease)]);
+  }
+
+  /** What the records of services have to do with, as their passes would write it. */
+  async function useAll(uses: { readonly [name: string]: readonly string[] }): Promise<void> {
+    const claims = await claim({ keys: Object.keys(uses).map((name) => `${project}/${name}`) });
+    const ends = claims.map(({ lease, record }) => ({
+      ...asleep(lease),
+      state: {},
+      uses: must(uses[record.service]),
+    }));
+    expect(await store.settle(ends)).toEqual(new Set());
   }
 
   const reasons = async (of = project): Promise<readonly string[]> =>
@@ -369,6 +381,72 @@ export function storeContract(open: () => Promise<Subject>): void {
       const [own] = await claim({ keys: [project] });
       const stray = [{ key: `${project}-2/web`, desired: {} }];
       await expect(store.putDesired(must(own).lease, stray, null, [])).rejects.toMatchObject({ kind: 'bug' });
+    });
+  });
+
+  describe('what services need around them', () => {
+    const names = (records: readonly KeyRecord[]) => records.map(({ service }) => service);
+
+    it('is no service: it is listed apart, by key', async () => {
+      await services('web', 'volume:data', 'fleet:pool', 'fleet', 'api');
+      expect(names(await store.list(project))).toEqual(['', 'api', 'fleet', 'web']);
+      expect(names(await store.around(project))).toEqual(['fleet:pool', 'volume:data']);
+      expect(await store.around('nobody')).toEqual([]);
+    });
+
+    it('has documents, leases and wakes as services have', async () => {
+      const [key] = await services('fleet:pool');
+      const [{ lease, record }] = (await claim()) as [Claim];
+      expect(record).toMatchObject({ key, project, service: 'fleet:pool', desired: { name: 'fleet:pool' } });
+      await store.settle([{ ...asleep(lease), state: { machines: 1 } }]);
+      await store.wake([must(key)]);
+      expect(await claim({ keys: [must(key)] })).toHaveLength(1);
+      expect(await store.around(project)).toMatchObject([{ key, state: { machines: 1 } }]);
+    });
+
+    it('knows the services whose records have to do with it, of its own project alone', async () => {
+      await services('web', 'api', 'db');
+      const uses = { web: ['fleet:pool', 'volume:data'], api: ['fleet:pool'], db: [] };
+      await useAll(uses);
+      expect(names(await store.users(project, 'fleet:pool'))).toEqual(['api', 'web']);
+      expect(names(await store.users(project, 'volume:data'))).toEqual(['web']);
+      expect(await store.users(project, 'fleet:poo')).toEqual([]);
+      const former = project;
+      await services('web');
+      expect(await store.users(project, 'fleet:pool')).toEqual([]);
+      expect(await subject.peer.users(former, 'volume:data')).toHaveLength(1);
+    });
+
+    it('knows them until their records say otherwise; one that says nothing of it changes nothing', async () => {
+      const { lease, record } = await claimed();
+      const settle = async (over: Partial<Settlement>) => {
+        await store.settle([{ ...asleep(lease), release: false, ...over }]);
+        return names(await store.users(project, 'fleet:pool'));
+      };
+      expect(await settle({ uses: ['fleet:pool'], state: { v: 1 } })).toEqual(['web']);
+      expect(await settle({ state: { v: 2 } })).toEqual(['web']);
+      expect(await store.users(project, 'fleet:pool')).toEqual([await store.load(record.key)]);
+      expect(await settle({ uses: ['fleet:other'] })).toEqual([]);
+      expect(await settle({ uses: ['fleet:pool'] })).toEqual(['web']);
+      expect(await settle({ uses: [] })).toEqual([]);
+    });
+
+    it('forgets a service with its key', async () => {
+      const { lease } = await claimed();
+      await store.settle([{ ...asleep(lease), state: { v: 1 }, uses: ['fleet:pool'] }]);
+      await want({ web: null });
+      const [last] = await claim();
+      await store.settle([{ ...asleep(must(last).lease), state: null }]);
+      expect(await store.users(project, 'fleet:pool')).toEqual([]);
+      await want({ web: {} });
+      expect(await store.users(project, 'fleet:pool')).toEqual([]);
+    });
+
+    it('is told nothing by a holder who has lost the lease', async () => {
+      const { lease } = await claimed({ leaseMs: 40 });
+      await subject.elapse(40);
+      await store.settle([{ ...asleep(lease), uses: ['fleet:pool'] }]);
+      expect(await store.users(project, 'fleet:pool')).toEqual([]);
     });
   });
 

@@ -16,6 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => postgres?.stop());
 
+/** Migrations that there were before services could have to do with what is around them. */
+const BEFORE_FLEETS = 3;
 const request = { holder: 'test', machine: 'here', limit: 100, leaseMs: 60_000 };
 
 describe('the Postgres store', () => {
@@ -142,6 +144,27 @@ describe('the schema', () => {
       expect(await version()).toEqual({ version: migrations.length + 1, next: 'trueup.next' });
       expect((await client.query('select key from trueup.keys')).rows).toEqual([{ key: 'kept' }]);
     });
+  });
+
+  it('of a trueup without fleets keeps its records; who has to do with what is told from then on', async () => {
+    const url = await postgres.create();
+    await within(url, async (client) => {
+      await migrate(sqlOn(client), migrations.slice(0, BEFORE_FLEETS));
+      const state = JSON.stringify({ replicas: [{ name: 'web-1' }] });
+      await client.query(
+        "insert into trueup.keys (key, project, service, state, wake_at) values ('main', 'main', '', null, 1), ('main/web', 'main', 'web', $1, 1)",
+        [state],
+      );
+    });
+    const store = await openPostgres(url);
+    const [record] = (await store.list('main')).filter(({ service }) => service === 'web');
+    expect(record).toMatchObject({ key: 'main/web', state: { replicas: [{ name: 'web-1' }] } });
+    expect(await store.users('main', 'fleet:pool')).toEqual([]);
+    expect(await store.around('main')).toEqual([]);
+    const [claim] = await store.claim({ ...request, keys: ['main/web'] });
+    await store.settle([{ ...asleep(must(claim).lease), uses: ['fleet:pool'] }]);
+    expect(await store.users('main', 'fleet:pool')).toMatchObject([{ key: 'main/web' }]);
+    await store.close();
   });
 
   it('does not rewrite documents in a pass that changes none', async () => {
