@@ -1,11 +1,12 @@
 // What a service asks for and what a fleet allows, as one: lists and ranges are intersected, the lower price limit counts
 // (services.md 3.2 of the reference). null: they exclude each other.
 import type { Placement, Range, Requirement } from '../../schemas/desired.ts';
+import { isNamed, regionOfZone } from './fits.ts';
 
 export function combine(a: Placement, b: Placement): Placement | null {
   const requirement = requirementOf(a.requirement, b.requirement);
   const backends = shared(a.backends, b.backends);
-  const regions = shared(a.regions, b.regions);
+  const regions = sharedRegions(a.regions, b.regions);
   const availabilityZones = shared(a.availabilityZones, b.availabilityZones);
   const instanceTypes = shared(a.instanceTypes, b.instanceTypes);
   const isEmpty = [backends, regions, availabilityZones, instanceTypes].some((list) => list?.length === 0);
@@ -43,8 +44,14 @@ function least(a: number | null, b: number | null): number | null {
 /** Case does not matter. */
 function shared(a: readonly string[] | null, b: readonly string[] | null): readonly string[] | null {
   if (a === null || b === null) return a ?? b;
-  const names = new Set(b.map((name) => name.toLowerCase()));
-  return a.filter((name) => names.has(name.toLowerCase()));
+  return a.filter((name) => isNamed(b, name));
+}
+
+/** Of a region and a zone in it, the zone is what they share. */
+function sharedRegions(a: readonly string[] | null, b: readonly string[] | null): readonly string[] | null {
+  if (a === null || b === null) return a ?? b;
+  const zones = b.filter((name) => !isNamed(a, name) && isNamed(a, regionOfZone(name)));
+  return [...a.filter((name) => isNamed(b, name) || isNamed(b, regionOfZone(name))), ...zones];
 }
 
 /** A range that holds nothing (`min` above `max`) is what two that do not meet have in common. */

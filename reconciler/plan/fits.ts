@@ -15,6 +15,16 @@ export function satisfies(offer: Offer, placement: Placement): boolean {
   return isPlaced(offer, placement) && hasResources(offer, placement.requirement);
 }
 
+/** Of a zone of GCP, which its offers have in place of a region: it is named after its region. Else the name itself. */
+export function regionOfZone(name: string): string {
+  return name.replace(/-[a-z]$/i, '');
+}
+
+/** null: any will do. Case does not matter. */
+export function isNamed(names: readonly string[] | null, name: string): boolean {
+  return names?.some((each) => each.toLowerCase() === name.toLowerCase()) ?? true;
+}
+
 // Private
 
 /** What is the same machine for every replica is shared by them: there, the file says how much is needed at least. */
@@ -24,7 +34,7 @@ function isPlaced({ backend, region, instance, spot, price }: Offer, placement: 
   const { backends, regions, instanceTypes, spotPolicy, maxPrice } = placement;
   return (
     isNamed(backends, backend) &&
-    (isNamed(regions, region) || (backend === 'gcp' && isNamed(regions, region.replace(/-[a-z]$/, '')))) &&
+    (isNamed(regions, region) || (backend === 'gcp' && isNamed(regions, regionOfZone(region)))) &&
     isNamed(instanceTypes, instance) &&
     (spotPolicy === 'auto' || (spotPolicy === 'spot') === spot) &&
     price <= (maxPrice ?? Number.POSITIVE_INFINITY)
@@ -72,9 +82,4 @@ function isUnsaid(before: Placement | undefined, after: Placement): boolean {
     isSame(after.fleets, before?.fleets) &&
     isSame(capability(after), capability(before))
   );
-}
-
-/** null: any will do. Case does not matter. */
-function isNamed(names: readonly string[] | null, name: string): boolean {
-  return names?.some((each) => each.toLowerCase() === name.toLowerCase()) ?? true;
 }
