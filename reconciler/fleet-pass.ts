@@ -61,10 +61,10 @@ async function observe(deps: FleetPassDeps, record: KeyRecord, at: () => number)
   const facts = (state?.machines ?? []).map(
     async (machine) => [machine.name, await factOf(deps, project, machine)] as const,
   );
-  const lacks = lackOf(desired, state ?? { isBegun: false, machines: [] }) > 0;
+  const isAsking = !!found?.length || lackOf(desired, state ?? { isBegun: false, machines: [] }) > 0;
   const [machines, offers, users] = await Promise.all([
     Promise.all(facts),
-    lacks && desired ? offersFor(deps, desired) : null,
+    isAsking && desired ? offersFor(deps, desired) : null,
     deps.store.users(project, nameAround('fleet', fleet)),
   ]);
   const guests = users.flatMap((user) => (user.state ? guestsIn(user.state as ServiceState, fleet) : []));

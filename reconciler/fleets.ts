@@ -49,9 +49,10 @@ export function readFleets({ project, store, wake }: FleetsOptions): Fleets {
   return {
     lent,
     async ask(backend, fleet, tags) {
-      const { state } = await read(fleet);
+      const { desired, state } = await read(fleet);
       const refusal = state?.refusals.find((each) => isGuest(each, guestOf(tags)));
       if (refusal) throw new Failure(refusal.kind, refusal.message);
+      if (!desired && !state) throw new Failure('no-capacity', noFleetText(fleet));
       const instance = await instanceOf(backend, state, tags);
       if (instance === null) wake(keyOf(project, fleet));
       return instance;
@@ -85,6 +86,10 @@ function keyOf(project: string, fleet: string): string {
   return `${project}/${nameAround('fleet', fleet)}`;
 }
 
+function noFleetText(fleet: string): string {
+  return `no file declares the fleet \`${fleet}\``;
+}
+
 function guestOf({ service, replica, attempt }: Tags): Guest {
   return { service, replica, attempt };
 }
@@ -113,7 +118,7 @@ async function answerOf(
   isIdleOnly: boolean,
 ): Promise<Answer> {
   const none = (kind: Answer['kind'], why: string): Answer => ({ kind, why, offers: [] });
-  if (!desired) return none('awaits', `no file declares the fleet \`${name}\``);
+  if (!desired) return none('awaits', noFleetText(name));
   if (desired.spec.refusal !== null) return none('awaits', `fleet ${name}: ${desired.spec.refusal}`);
   if (!state) return none('awaits', `fleet ${name} is being set up`);
   const { spec } = desired;

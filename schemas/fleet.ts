@@ -66,7 +66,7 @@ export interface Machine {
   readonly instance: string | null;
   /** Who has it; null: nobody. */
   readonly guest: Guest | null;
-  /** How long it is kept once it is idle; null: for ever. */
+  /** How long it is kept once it is idle, where that is less than the fleet's file says now; null: as that says. */
   readonly keepMs: number | null;
   /** Since when nobody has had it (epoch ms); null: it is used, or not there yet. */
   readonly idleSince: number | null;

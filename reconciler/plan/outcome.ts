@@ -1,5 +1,5 @@
 // What the outcome of an effect changes in the state at once; all else is left to the next observation.
-import type { Actual, Instance } from '../../schemas/actual.ts';
+import type { Actual, Instance, OffersFact } from '../../schemas/actual.ts';
 import type { Failure } from '../../schemas/errors.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import type { Replica, ServiceState, Step } from '../../schemas/rollout.ts';
@@ -82,10 +82,8 @@ function placedAnew(
   now: number,
   offers: Actual['offers'],
 ): Outcome {
-  const priority = targetOf(noted.state)?.spec.priority;
-  const setAside = withSetAside(noted.state.setAside, replica.offer, failure, priority, now);
-  const state: ServiceState = { ...noted.state, setAside };
-  const choice = place(offers[replica.group], setAside, now);
+  const state = withoutOffer(noted.state, replica, failure, now);
+  const choice = place(withoutIdle(offers[replica.group]), state.setAside, now);
   if (choice.kind === 'offer') {
     const { attempt } = replica;
     const next = { ...replica, attempt: attempt + 1, offer: choice.offer, instance: null };
@@ -93,6 +91,19 @@ function placedAnew(
   }
   const gone = giveUp({ ...noted, state: noteIncident(state, replica.group, 'no-capacity', now) }, replica);
   return { ...gone, state: withFailure(gone.state, replica, failure.message, now) };
+}
+
+/** What somebody else has taken meanwhile says nothing of others of its kind. */
+function withoutOffer(state: ServiceState, { offer }: Replica, failure: Failure, now: number): ServiceState {
+  if (offer.availability === 'idle') return state;
+  const priority = targetOf(state)?.spec.priority;
+  return { ...state, setAside: withSetAside(state.setAside, offer, failure, priority, now) };
+}
+
+/** Which machines are idle still, the next look tells. */
+function withoutIdle(fact: OffersFact | undefined): OffersFact | undefined {
+  if (fact?.kind !== 'offers') return fact;
+  return { ...fact, offers: fact.offers.filter(({ availability }) => availability !== 'idle') };
 }
 
 function refused(noted: Outcome, step: Step, replica: Replica, failure: Failure, now: number): Outcome {

@@ -21,10 +21,12 @@ export function place(
   if (!fact) return { kind: 'none', reason: 'offers were not read yet', until: null };
   if (fact.kind !== 'offers') return { kind: 'none', reason: fact.reason, until: null };
   const sold = fact.offers.filter((offer) => SELLS.has(offer.availability));
-  const paused = (offer: Offer) => setAside.find((each) => isOf(each, offer) && now < each.until);
+  // What is idle is there: that no more could be had says nothing of it.
+  const paused = (offer: Offer) =>
+    offer.availability !== 'idle' && setAside.find((each) => isOf(each, offer) && now < each.until);
   const [best] = sold.filter((offer) => !paused(offer)).toSorted(compareOffers);
   if (best) return { kind: 'offer', offer: best };
-  const tried = [...new Set(sold.flatMap((offer) => paused(offer) ?? []))];
+  const tried = [...new Set(sold.flatMap((offer) => paused(offer) || []))];
   return tried.length > 0
     ? { kind: 'none', reason: triedText(tried), until: Math.min(...tried.map(({ until }) => until)) }
     : { kind: 'none', reason: fact.why ?? whyNone(fact.offers, fact.leftTo), until: null };

@@ -6,12 +6,13 @@ import type { Offer } from '../../schemas/offer.ts';
 import type { Replica, ServiceState, WaitingReason } from '../../schemas/rollout.ts';
 import { targetOf } from './deployments.ts';
 import { mayStay } from './fits.ts';
+import { fleetsAsked } from './fleet/asked.ts';
 
-/** A service that lacks replicas: nothing could be had for them, or nobody has answered yet. */
+/** A service that lacks replicas: nothing could be had for them, nobody has answered yet, or something must come first. */
 export interface Queued {
   readonly service: string;
   readonly priority: number;
-  /** Where they may be placed. */
+  /** Where they may be placed; `fleets` are all that it asks. */
   readonly placements: readonly Placement[];
   /** What is being asked for right now, for the first time: a backend that does not answer holds up nobody else. */
   readonly asking: readonly Offer[];
@@ -19,12 +20,16 @@ export interface Queued {
 
 /** null: it lacks nothing that could be had. */
 export function queuedOf(state: ServiceState): Queued | null {
-  const { groups = [], priority = 0 } = targetOf(state)?.spec ?? {};
+  const target = targetOf(state);
+  const { groups = [], priority = 0 } = target?.spec ?? {};
   const asking = state.replicas.filter(isFirstAsked).map(({ offer }) => offer);
   const isShort = (group: string) =>
     state.waiting.some(({ reason, subject }) => SHORT.has(reason) && subject === group);
-  const placements = groups.filter(({ name }) => isShort(name)).map(({ placement }) => placement);
-  return placements.length + asking.length > 0
+  const placements = groups
+    .filter(({ name }) => isShort(name))
+    .map(({ placement }) => ({ ...placement, fleets: target && fleetsAsked(placement, target.spec) }));
+  const isDependent = state.waiting.some(({ reason }) => reason === 'dependency');
+  return placements.length + asking.length > 0 || isDependent
     ? { service: state.service, priority, placements, asking }
     : null;
 }
@@ -42,9 +47,7 @@ export function withoutClaims(fact: OffersFact, queue: readonly Queued[], priori
   if (fact.kind !== 'offers' || ahead.length === 0) return fact;
   const leftTo = new Set<string>();
   const offers = fact.offers.filter((offer) => {
-    const first = ahead.find(({ placements }) =>
-      placements.some((placement) => mayStay(offer, undefined, placement)),
-    );
+    const first = ahead.find(({ placements }) => placements.some((placement) => isWanted(offer, placement)));
     if (first) leftTo.add(first.service);
     return !first;
   });
@@ -55,8 +58,15 @@ export function withoutClaims(fact: OffersFact, queue: readonly Queued[], priori
 
 const SHORT: ReadonlySet<WaitingReason> = new Set(['capacity', 'cannot-surge']);
 
-function isFirstAsked({ phase, instance, tries }: Replica): boolean {
-  return phase === 'creating' && instance === null && tries === 0;
+/** Of those that ask a fleet, the fleet knows who goes first. */
+function isFirstAsked({ phase, instance, tries, offer }: Replica): boolean {
+  return phase === 'creating' && instance === null && tries === 0 && offer.fleet === undefined;
+}
+
+/** Who waits for a fleet waits for nothing else; and what is idle in one is for nobody else. */
+function isWanted(offer: Offer, { fleets, ...placement }: Placement): boolean {
+  const isTheirs = fleets ? fleets.some((name) => name === offer.fleet) : offer.availability !== 'idle';
+  return isTheirs && mayStay(offer, undefined, { ...placement, fleets: null });
 }
 
 function isSameKind(a: Offer, b: Offer): boolean {

@@ -42,8 +42,8 @@ export function decideVolume(input: VolumeInput): VolumeDecision {
   const { desired, disk, now } = input;
   const before = input.state ?? (desired && firstState(input, desired));
   if (before === null) return { state: null, steps: [], events: [], wakeAt: now + LOOK_MS };
-  // Nothing was made yet, as far as anybody can tell.
-  if (desired === null && before.id === null && disk.kind === 'missing')
+  // Nobody asks for it, and there is none: it was never made, or is lost.
+  if (desired === null && before.phase !== 'ready' && disk.kind === 'missing')
     return { state: null, steps: [], events: [], wakeAt: now + LOOK_MS };
   const { state: seen, events } = advanced(begunAgain(before, desired), disk);
   const isDue =
@@ -86,7 +86,7 @@ export function checkVolume(
   { state, steps, wakeAt: at }: VolumeDecision,
 ): string[] {
   const broken: string[] = [];
-  if (before?.id && !state) broken.push('it is forgotten though it may be there');
+  if (before?.id && !state && disk.kind !== 'missing') broken.push('it is forgotten though it may be there');
   if (before?.id && state && state.id !== before.id && before.phase !== 'lost')
     broken.push('another volume takes its place');
   if (steps.length > 0 && disk.kind !== 'missing') broken.push('it is made though it may be there');
@@ -143,7 +143,7 @@ function begunAgain(state: VolumeState, desired: DesiredVolume | null): VolumeSt
 }
 
 function advanced(state: VolumeState, disk: DiskFact): { state: VolumeState; events: NewEvent[] } {
-  if (disk.kind === 'unknown') return { state: { ...state, detail: disk.reason }, events: [] };
+  if (disk.kind === 'unknown') return { state, events: [] };
   if (disk.kind === 'missing') {
     if (state.phase !== 'ready') return { state, events: [] };
     const reason = `${state.id} is gone from ${placeText(state.spec)}, and what was on it`;
@@ -208,8 +208,10 @@ function eventOf({ volume }: VolumeState, event: NewEvent['event'], reason: stri
 
 function wakeAt({ waiting, phase }: VolumeState, now: number): number {
   const timers = waiting.flatMap(({ until }) => (until !== null && until > now ? [until] : []));
-  const polls = waiting.map(({ reason, since }) =>
-    reason === 'instance' ? POLL_MS : Math.min(Math.max(POLL_MS, (now - since) / 4), PATIENCE_MS),
+  const polls = waiting.map(({ reason, since, until }) =>
+    reason === 'instance' && until === null
+      ? POLL_MS
+      : Math.min(Math.max(POLL_MS, (now - since) / 4), PATIENCE_MS),
   );
   return Math.min(now + Math.min(phase === 'creating' ? PATIENCE_MS : LOOK_MS, ...polls), ...timers);
 }

@@ -1,11 +1,11 @@
 // Folds what was observed into a fleet's machines, and takes them from guests that have left.
-import type { ReplicaFact } from '../../../schemas/actual.ts';
+import type { Instance, ReplicaFact } from '../../../schemas/actual.ts';
 import type { NewEvent } from '../../../schemas/events.ts';
 import type { FleetState, Machine, Refusal } from '../../../schemas/fleet.ts';
 import { chargeMs } from '../advance.ts';
-import { hiddenMs, provisionMs } from '../deadlines.ts';
+import { hiddenMs, provisionMs, STOP_GRACE_MS } from '../deadlines.ts';
 import { withoutSetAside, withSetAside } from '../place.ts';
-import { type FleetActual, isGuest, machineEvent } from './facts.ts';
+import { type FleetActual, type GuestFact, isGuest, machineEvent } from './facts.ts';
 
 export interface FleetPart {
   readonly state: FleetState;
@@ -24,7 +24,9 @@ export function advanceFleet(before: FleetState, actual: FleetActual, now: numbe
   };
   return before.machines.reduce((part, machine) => {
     const fact = actual.machines[machine.name] ?? { kind: 'unknown', reason: 'not observed yet' };
-    return advanceMachine(part, identified(freed(machine, fact, actual, now), fact), fact, elapsed, now);
+    const known = identified(freed(machine, fact, actual, now), fact);
+    const isGivenBack = guestOf(known, actual)?.wish === 'done';
+    return advanceMachine(part, known, { fact, isGivenBack, elapsed, now });
   }, start);
 }
 
@@ -41,9 +43,13 @@ function identified(machine: Machine, fact: ReplicaFact): Machine {
     : machine;
 }
 
+function guestOf({ guest }: Machine, { guests }: FleetActual): GuestFact | undefined {
+  return guest ? guests.find((each) => isGuest(each, guest)) : undefined;
+}
+
 /** Its guest is gone, or gives it back and has ended: what is left of it is removed before anybody else comes. */
-function freed(machine: Machine, fact: ReplicaFact, { guests }: FleetActual, now: number): Machine {
-  const own = machine.guest && guests.find((guest) => machine.guest && isGuest(guest, machine.guest));
+function freed(machine: Machine, fact: ReplicaFact, actual: FleetActual, now: number): Machine {
+  const own = guestOf(machine, actual);
   // Its guest has waited for it long enough: nobody knows what this machine is still good for.
   if (own?.wish === 'done' && fact.kind === 'present' && runs(fact))
     return { ...machine, guest: null, phase: 'ending', stageMs: 0, leaving: STUCK };
@@ -58,12 +64,18 @@ function runs(fact: ReplicaFact): boolean {
   return fact.kind === 'unknown';
 }
 
+interface Look {
+  readonly fact: ReplicaFact;
+  /** By its guest, whose process still runs there. */
+  readonly isGivenBack: boolean;
+  readonly elapsed: number;
+  readonly now: number;
+}
+
 function advanceMachine(
   { state, events }: FleetPart,
   machine: Machine,
-  fact: ReplicaFact,
-  elapsed: number,
-  now: number,
+  { fact, isGivenBack, elapsed, now }: Look,
 ): FleetPart {
   const keep = (change: Partial<Machine>, told: readonly NewEvent[] = []): FleetPart => ({
     state: { ...state, machines: [...state.machines, { ...machine, ...change }] },
@@ -79,9 +91,11 @@ function advanceMachine(
   if (fact.kind === 'unknown') return keep({ detail: fact.reason });
   switch (phase) {
     case 'creating': {
-      if (fact.kind === 'present' && fact.instance.status === 'running') {
+      if (fact.kind === 'present' && fact.instance.status !== 'provisioning') {
         const setAside = withoutSetAside(state.setAside, offer, now) ?? [];
-        const ready = keep({ ...RESTED, phase: 'ready', idleSince: now }, [
+        const idleSince = machine.guest ? null : now;
+        const detail = takenText(fact.instance);
+        const ready = keep({ ...RESTED, phase: 'ready', idleSince, detail }, [
           tell('machine-ready', `${name} is there`),
         ]);
         return { ...ready, state: { ...ready.state, setAside } };
@@ -92,15 +106,19 @@ function advanceMachine(
     }
     case 'ready':
       if (fact.kind === 'missing') return drop('machine-lost', `${name}: its instance is gone`);
-      if (fact.instance.status === 'stopping') return keep({ detail: BEING_TAKEN });
       // Somebody ran something there, or left it.
       if (machine.guest === null && fact.process.kind !== 'absent')
         return keep({ phase: 'clearing', stageMs: 0 });
-      return keep({ detail: '' });
+      if (!isGivenBack) return keep({ stageMs: 0, detail: takenText(fact.instance) });
+      return stageMs < STOP_GRACE_MS
+        ? keep({ stageMs })
+        : keep({ phase: 'ending', guest: null, stageMs: 0, leaving: 'what ran on it does not end' });
     case 'clearing':
       if (fact.kind === 'missing') return drop('machine-lost', `${name}: its instance is gone`);
       return fact.process.kind === 'absent'
-        ? keep({ ...RESTED, phase: 'ready', idleSince: now }, [tell('machine-idle', `${name} is idle`)])
+        ? keep({ ...RESTED, phase: 'ready', idleSince: now, detail: takenText(fact.instance) }, [
+            tell('machine-idle', `${name} is idle`),
+          ])
         : keep(stageMs < CLEAR_MS ? { stageMs } : { phase: 'ending', stageMs: 0, leaving: STUCK });
     case 'ending': {
       const isGone = fact.kind === 'missing' && (machine.instance !== null || stageMs >= hiddenMs(offer));
@@ -109,8 +127,10 @@ function advanceMachine(
   }
 }
 
-/** Of a machine that its cloud is about to take away. */
-export const BEING_TAKEN = 'its cloud takes it away';
+/** Nobody is to have one that its cloud is about to take away. */
+function takenText({ status }: Instance): string {
+  return status === 'stopping' ? 'its cloud takes it away' : '';
+}
 
 const STUCK = 'what ran on it does not end';
 /** As long as what nobody owns any more may take to end. */

@@ -49,7 +49,8 @@ export function checkFleet(input: FleetInput, decision: FleetDecision): string[]
       broken.push(`${step.kind} of ${step.machine}, whose instance is ${fact.instance.tags.replica}`);
   }
   const isMoving = machines.some(({ phase }) => phase !== 'ready');
-  const lacks = desired !== null && desired.spec.refusal === null && machines.length < desired.spec.nodes.min;
+  // Without a record nothing is known yet, and nothing may be done.
+  const lacks = after && desired?.spec.refusal === null && machines.length < desired.spec.nodes.min;
   if ((isMoving || lacks) && decision.steps.length === 0 && (after?.waiting.length ?? 0) === 0)
     broken.push('not as asked, yet no step is taken and nothing is waited for');
   if (decision.wakeAt <= now) broken.push('it is to look again at once, for ever');

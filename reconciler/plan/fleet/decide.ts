@@ -10,7 +10,7 @@ import { RESYNC_MS } from '../decide.ts';
 import { place } from '../place.ts';
 import { advanceFleet, type FleetPart } from './advance.ts';
 import type { FleetActual, FleetInput } from './facts.ts';
-import { begun, isStaying, keep, lackOf, lend, release, roomIn } from './lend.ts';
+import { begun, idleEndOf, isStaying, keep, lackOf, lend, release, roomIn } from './lend.ts';
 import { foundFleet } from './rebuild.ts';
 
 /** One idempotent effect on a machine. `clear` ends and removes what somebody left running on it. */
@@ -30,9 +30,10 @@ export interface FleetDecision {
 }
 
 export function decideFleet({ project, fleet, desired, state, actual, now }: FleetInput): FleetDecision {
-  // Not even the names that may be given are known.
-  if (actual.found === null) return { state, steps: [], events: [], wakeAt: now + POLL_MS };
-  const before = state ?? foundFleet(project, fleet, actual.found, now);
+  // Not even the names that may be given are known; or what those have that bear them.
+  const isOpen = actual.found === null || (actual.found.length > 0 && actual.offers?.kind !== 'offers');
+  if (state === null && isOpen) return { state, steps: [], events: [], wakeAt: now + POLL_MS };
+  const before = state ?? foundFleet(project, fleet, actual, now);
   const advanced = advanceFleet(before, actual, now);
   const lent = lend(advanced, desired, actual, now);
   const kept = begun(keep(lent, desired, actual, now), desired);
@@ -62,7 +63,7 @@ function settle(
       now,
   }));
   const next = { ...state, observedAt: now, waiting };
-  return { state: next, steps, events, wakeAt: wakeAt(next, steps, actual, now) };
+  return { state: next, steps, events, wakeAt: wakeAt(next, steps, desired, actual, now) };
 }
 
 function stepsFor(
@@ -171,27 +172,19 @@ function wait(reason: Waiting['reason'], subject: string, until: number | null, 
 function wakeAt(
   state: FleetState,
   steps: readonly FleetStep[],
+  desired: DesiredFleet | null,
   { guests }: FleetActual,
   now: number,
 ): number {
   const timers = state.waiting.flatMap(({ until }) => (until !== null && until > now ? [until] : []));
   const isMoving = steps.length > 0 || guests.some(({ wish }) => wish !== 'staying');
+  const ends = state.machines.flatMap((machine) => (desired && idleEndOf(machine, desired)) ?? []);
   const polls = [...(isMoving ? [POLL_MS] : []), ...state.waiting.map((each) => pollMs(each, now))];
-  return Math.min(
-    now + Math.min(RESYNC_MS, ...polls),
-    ...timers,
-    ...state.machines.flatMap((each) => idleUntil(each, now)),
-  );
+  return Math.min(now + Math.min(RESYNC_MS, ...polls), ...timers, ...ends.filter((at) => at > now));
 }
 
 function pollMs({ reason, since }: Waiting, now: number): number {
   if (reason === 'problem' || reason === 'dependency') return RESYNC_MS;
   const isPatient = reason === 'capacity' || reason === 'backend' || reason === 'drain';
   return isPatient ? Math.min(Math.max(POLL_MS, (now - since) / 4), PATIENCE_MS) : POLL_MS;
-}
-
-function idleUntil({ phase, guest, idleSince, keepMs }: Machine, now: number): number[] {
-  if (phase !== 'ready' || guest !== null || idleSince === null || keepMs === null) return [];
-  const until = idleSince + keepMs;
-  return until > now ? [until] : [];
 }

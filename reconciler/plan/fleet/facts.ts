@@ -12,7 +12,7 @@ export interface FleetActual {
   /** Only where there is no record: instances that bear the fleet's tags; null: some backend could not tell. */
   readonly found: readonly Instance[] | null;
   readonly machines: { readonly [machine: string]: ReplicaFact };
-  /** For machines that are to be kept and are not there yet; null: none lacks. */
+  /** For machines that are to be kept and are not there yet, or were found; null: none is. */
   readonly offers: OffersFact | null;
   readonly guests: readonly GuestFact[];
 }

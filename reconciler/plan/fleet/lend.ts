@@ -3,12 +3,20 @@
 //   lend    whoever asks gets an idle machine of the kind it was placed on, else a new one, else a refusal
 //   keep    as many as `nodes` asks for are there, whether or not anybody uses them
 //   release what nobody uses and nothing keeps is ended: for too long idle, more than `nodes.max`, not as asked any more
-import type { DesiredFleet, FleetSpec, FleetState, Guest, Machine, Refusal } from '../../../schemas/fleet.ts';
+import {
+  type DesiredFleet,
+  type FleetSpec,
+  type FleetState,
+  type Guest,
+  IDLE_POOL,
+  type Machine,
+  type Refusal,
+} from '../../../schemas/fleet.ts';
 import type { Offer } from '../../../schemas/offer.ts';
 import { durationText } from '../../../schemas/units.ts';
 import { satisfies } from '../fits.ts';
 import { place } from '../place.ts';
-import { BEING_TAKEN, type FleetPart } from './advance.ts';
+import type { FleetPart } from './advance.ts';
 import { type FleetActual, type GuestFact, isGuest, isSameKind, machineEvent } from './facts.ts';
 
 export function lend(
@@ -49,16 +57,15 @@ export function keep(
   const choice = place(actual.offers ?? undefined, state.setAside, now);
   if (choice.kind === 'none') return part;
   return Array.from({ length: number }).reduce<FleetPart>(
-    (before) => made(before, choice.offer, null, desired.spec.idleMs, now),
+    (before) => made(before, choice.offer, null, null, now),
     part,
   );
 }
 
 /** Once there are as many as are wanted at first, only the least number is kept. */
 export function begun({ state, events }: FleetPart, desired: DesiredFleet | null): FleetPart {
-  return state.isBegun || lackOf(desired, state) > 0
-    ? { state, events }
-    : { state: { ...state, isBegun: true }, events };
+  const isOpen = desired === null || desired.spec.refusal !== null || lackOf(desired, state) > 0;
+  return state.isBegun || isOpen ? { state, events } : { state: { ...state, isBegun: true }, events };
 }
 
 export function release({ state, events }: FleetPart, desired: DesiredFleet | null, now: number): FleetPart {
@@ -92,9 +99,15 @@ export function isStaying({ phase }: Machine): boolean {
   return phase !== 'ending';
 }
 
-/** Machines that somebody may have now. */
+/** Machines that somebody may have now: those of which nothing is the matter. */
 export function isIdle({ phase, guest, detail }: Machine): boolean {
-  return phase === 'ready' && guest === null && detail !== BEING_TAKEN;
+  return phase === 'ready' && guest === null && detail === '';
+}
+
+/** When an idle machine is no longer kept, unless it is one of the least number; null: it is used, or kept for ever. */
+export function idleEndOf({ phase, idleSince, keepMs }: Machine, { spec }: DesiredFleet): number | null {
+  const ms = shorter(spec.idleMs, keepMs);
+  return phase === 'ready' && idleSince !== null && ms !== null ? idleSince + ms : null;
 }
 
 /** How many more machines the fleet may have; what is on its way out still counts. */
@@ -127,8 +140,14 @@ function answer(part: FleetPart, desired: DesiredFleet | null, guest: GuestFact,
   const own: Guest = { service, replica, attempt };
   const free = state.machines.filter((machine) => isLendable(machine) && isSameKind(machine.offer, offer));
   const [machine] = free.toSorted(readyFirst);
-  if (machine && desired) {
-    const lent: Machine = { ...machine, guest: own, idleSince: null, keepMs: desired.spec.idleMs };
+  if (!desired) return refused(part, own, `the fleet ${state.fleet} is being given up`);
+  if (desired.spec.refusal !== null) return refused(part, own, desired.spec.refusal);
+  if (!satisfies(offer, desired.spec.placement))
+    return refused(part, own, `${offer.instance} is not what the fleet ${state.fleet} asks for any more`);
+  if (machine) {
+    // One that is used again is kept for as long as the fleet says; in the pool, as who uses it does.
+    const keepMs = state.fleet === IDLE_POOL ? guest.keepMs : null;
+    const lent: Machine = { ...machine, guest: own, idleSince: null, keepMs };
     return {
       state: { ...state, machines: state.machines.map((each) => (each === machine ? lent : each)) },
       events: [
@@ -137,11 +156,9 @@ function answer(part: FleetPart, desired: DesiredFleet | null, guest: GuestFact,
       ],
     };
   }
-  if (!desired) return refused(part, own, `the fleet ${state.fleet} is being given up`);
-  if (desired.spec.refusal !== null) return refused(part, own, desired.spec.refusal);
   if (offer.isIdleOnly) return refused(part, own, `no idle machine of fleet ${state.fleet} is left`);
   if (roomIn(desired.spec, state) === 0) return refused(part, own, fullText(desired.spec, state));
-  return made(part, offer, own, shorter(desired.spec.idleMs, guest.keepMs), now);
+  return made(part, offer, own, guest.keepMs, now);
 }
 
 /** One that is on its way comes sooner than one that is not asked for yet. */
@@ -160,7 +177,7 @@ function refused({ state, events }: FleetPart, guest: Guest, message: string): F
 
 function made(
   { state, events }: FleetPart,
-  { fleet: _, isIdleOnly: __, ...offer }: Offer,
+  { fleet: _, isIdleOnly: __, mounted: ___, ...offer }: Offer,
   guest: Guest | null,
   keepMs: number | null,
   now: number,
@@ -208,7 +225,7 @@ function whyReleased(
   if (machine.phase === 'clearing') return null;
   if (!satisfies(machine.offer, placement)) return 'it is not what the fleet asks for any more';
   const idleMs = machine.idleSince === null ? 0 : now - machine.idleSince;
-  const isOver = machine.phase === 'ready' && machine.keepMs !== null && idleMs >= machine.keepMs;
+  const isOver = now >= (idleEndOf(machine, desired) ?? Number.POSITIVE_INFINITY);
   return isOver && left > nodes.min ? `nobody has used it for ${durationText(idleMs / 1000)}` : null;
 }
 
