@@ -6,11 +6,13 @@ import type { Deployment, Replica, ServiceState, Step } from '../schemas/rollout
 import type { ServiceRoute } from '../schemas/routes.ts';
 import type { Fleets } from './fleets.ts';
 import { deploymentOf } from './plan/deployments.ts';
+import type { Volumes } from './volumes.ts';
 
 export interface ExecuteDeps {
   readonly owner: string;
   readonly backends: ReadonlyMap<string, Backend>;
   readonly fleets: Fleets;
+  readonly volumes: Volumes;
   readonly publish: (key: string, route: ServiceRoute) => void;
   /** Everything a process needs that is not in the stored spec: resolved values and the trees of its mounts. */
   readonly processOf: (deployment: Deployment, replica: Replica, project: string) => ProcessRequest;
@@ -35,6 +37,8 @@ export async function execute(
   const { fleet } = replica.offer;
   switch (step.kind) {
     case 'create':
+      // What is asked again may have been made the first time.
+      if (replica.tries === 0) await deps.volumes.claim(state.service, replica);
       return fleet ? deps.fleets.ask(backend, fleet, tags) : backend.create({ tags, offer: replica.offer });
     case 'run':
       return run(deps, backend, state, replica);

@@ -4,10 +4,11 @@ import type { Backend } from '../backends/backend.ts';
 import type { Instance, OffersFact, Tags } from '../schemas/actual.ts';
 import type { Placement } from '../schemas/desired.ts';
 import { Failure } from '../schemas/errors.ts';
-import type { DesiredFleet, FleetState, Guest } from '../schemas/fleet.ts';
+import { type DesiredFleet, type FleetState, type Guest, IDLE_POOL } from '../schemas/fleet.ts';
 import { nameAround } from '../schemas/keys.ts';
 import type { Offer } from '../schemas/offer.ts';
 import { offersOfAll } from './offers.ts';
+import { askedText } from './plan/asked.ts';
 import { combine } from './plan/combine.ts';
 import { satisfies } from './plan/fits.ts';
 import { isGuest } from './plan/fleet/facts.ts';
@@ -147,7 +148,9 @@ async function newOffers(name: string, backends: readonly Backend[], wish: Place
     capabilities.machines ? { ...offer, fleet: name } : offer;
   const fact = await offersOfAll(backends, wish, mark);
   if (fact.kind !== 'offers') return { offers: [], kind: 'unknown', why: fact.reason };
-  return { offers: fact.offers, kind: 'full', why: '' };
+  const isNone = fact.offers.length === 0 && name !== IDLE_POOL;
+  const why = `no backend offers what both it and the fleet ${name} ask for: ${askedText({ placement: wish })}`;
+  return { offers: fact.offers, kind: 'full', why: isNone ? why : '' };
 }
 
 function together(answers: readonly Answer[]): OffersFact {

@@ -2,6 +2,7 @@
 // free. One machine at a time can hold a volume.
 import type { OffersFact } from '../schemas/actual.ts';
 import type { Placement, ProcessSpec } from '../schemas/desired.ts';
+import { Failure } from '../schemas/errors.ts';
 import { nameAround } from '../schemas/keys.ts';
 import type { Replica, ServiceState } from '../schemas/rollout.ts';
 import type { DesiredVolume, Mounted, VolumeState } from '../schemas/volume.ts';
@@ -22,28 +23,47 @@ export interface Volumes {
     state: ServiceState | null,
     ask: (placement: Placement) => Promise<OffersFact>,
   ): Promise<OffersFact>;
+  /**
+   * Throws `no-capacity` where another service took one of its volumes at the same moment, and goes before it: intents
+   * are on record before anything is made of them.
+   */
+  claim(service: string, replica: Replica): Promise<void>;
 }
 
 export function createVolumes({ project, store }: VolumesOptions): Volumes {
   async function read(name: string): Promise<Known> {
     const key = nameAround('volume', name);
-    const [record, users] = await Promise.all([store.load(`${project}/${key}`), store.users(project, key)]);
-    const states = users.flatMap(({ state }) => (state ? [state as ServiceState] : []));
+    const [record, holders] = await Promise.all([store.load(`${project}/${key}`), holdersOf(name)]);
     return {
       name,
       desired: (record?.desired ?? null) as DesiredVolume | null,
       state: (record?.state ?? null) as VolumeState | null,
-      holders: states.flatMap((each) => each.replicas).filter((replica) => volumesOf(replica).includes(name)),
+      holders: holders.map(({ replica }) => replica),
     };
   }
+  async function holdersOf(volume: string): Promise<Holder[]> {
+    const users = await store.users(project, nameAround('volume', volume));
+    return users.flatMap(({ service, state }) => {
+      const replicas = (state as ServiceState | null)?.replicas ?? [];
+      return replicas
+        .filter((replica) => volumesOf(replica).includes(volume))
+        .map((replica) => ({ service, replica }));
+    });
+  }
   return {
+    async claim(service, replica) {
+      for (const volume of volumesOf(replica)) {
+        const first = (await holdersOf(volume)).find((each) => goesBefore(each, { service, replica }));
+        if (first) throw new Failure('no-capacity', heldText(volume, [first.replica]));
+      }
+    },
     async offers({ volumes }, placement, state, ask) {
       const mounts = volumes.filter(isNetworkVolume);
       if (mounts.length === 0) return ask(placement);
       const names = [...new Set(mounts.flatMap(namesOf))];
       const known = await Promise.all(names.map(read));
       const own = state?.replicas ?? [];
-      const byName = new Map(known.map((each) => [each.name, { ...each, holders: holdersOf(each, own) }]));
+      const byName = new Map(known.map((each) => [each.name, { ...each, holders: holdersNow(each, own) }]));
       const wishes = mounts.map((mount) => ({
         path: String(mount.path),
         any: namesOf(mount).flatMap((name) => byName.get(name) ?? []),
@@ -51,7 +71,7 @@ export function createVolumes({ project, store }: VolumesOptions): Volumes {
       const blocked = wishes.flatMap(({ any }) => (any.some(isFree) ? [] : [any]));
       const [first] = blocked;
       if (first)
-        return first.some(isHeld) ? { kind: 'offers', offers: [], why: heldText(first) } : awaits(first);
+        return first.some(isHeld) ? { kind: 'offers', offers: [], why: allHeldText(first) } : awaits(first);
       return together(await Promise.all(placesOf(wishes).map((place) => offersAt(place, placement, ask))));
     },
   };
@@ -80,7 +100,7 @@ interface Place {
 }
 
 /** What the newest record of the service itself says counts before what was last written. */
-function holdersOf({ name, holders }: Known, own: readonly Replica[]): readonly Pick<Replica, 'name'>[] {
+function holdersNow({ name, holders }: Known, own: readonly Replica[]): readonly Pick<Replica, 'name'>[] {
   const names = new Set(own.map((replica) => replica.name));
   return [
     ...holders.filter((each) => !names.has(each.name)),
@@ -100,11 +120,28 @@ function isHeld(volume: Known): boolean {
   return isThere(volume) && volume.holders.length > 0;
 }
 
-function heldText(any: readonly Known[]): string {
-  const texts = any
+function allHeldText(any: readonly Known[]): string {
+  return any
     .filter(isHeld)
-    .map(({ name, holders }) => `volume ${name} is held by ${holders.map((each) => each.name).join(', ')}`);
-  return `${texts.join('; ')}: one machine at a time can hold it`;
+    .map(({ name, holders }) => heldText(name, holders))
+    .join('; ');
+}
+
+function heldText(volume: string, holders: Known['holders']): string {
+  const names = holders.map(({ name }) => name).join(', ');
+  return `volume ${volume} is held by ${names}: one machine at a time can hold it`;
+}
+
+interface Holder {
+  readonly service: string;
+  readonly replica: Replica;
+}
+
+/** Of two services. A total order, so that one of them goes on. */
+function goesBefore(a: Holder, b: Holder): boolean {
+  if (a.service === b.service) return false;
+  const [one, other] = [a.replica.createdAt, b.replica.createdAt];
+  return one < other || (one === other && a.service < b.service);
 }
 
 function awaits(any: readonly Known[]): OffersFact {

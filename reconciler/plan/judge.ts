@@ -210,7 +210,7 @@ function stopLate(replica: Replica, late: ReadonlyMap<string, End>): Replica {
   if (!end) return replica;
   // What may have an instance is ended until it is not found; only then is another one made.
   const phase = replica.phase === 'creating' ? 'terminating' : 'stopping';
-  return { ...replica, phase, stageMs: 0, leaving: end.reason, trial: null };
+  return { ...replica, phase, stageMs: 0, leaving: end.reason, trial: null, tries: 0, retryAt: 0 };
 }
 
 /** An offer that gave no machine in time is not tried again for a while; one that did may be. */

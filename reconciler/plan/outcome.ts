@@ -6,6 +6,7 @@ import type { Replica, ServiceState, Step } from '../../schemas/rollout.ts';
 import { backoffMs } from './backoff.ts';
 import { goodOf, isEnding, isRolling, targetOf } from './deployments.ts';
 import { failRollout, noteFailures } from './judge.ts';
+import { withoutHeld } from './mounts.ts';
 import { eventOf } from './move.ts';
 import { place, withSetAside } from './place.ts';
 import { noteIncident } from './retry.ts';
@@ -83,7 +84,8 @@ function placedAnew(
   offers: Actual['offers'],
 ): Outcome {
   const state = withoutOffer(noted.state, replica, failure, now);
-  const choice = place(withoutIdle(offers[replica.group]), state.setAside, now);
+  const others = state.replicas.filter(({ name }) => name !== replica.name);
+  const choice = place(withoutHeld(withoutIdle(offers[replica.group]), others), state.setAside, now);
   if (choice.kind === 'offer') {
     const { attempt } = replica;
     const next = { ...replica, attempt: attempt + 1, offer: choice.offer, instance: null };

@@ -17,6 +17,7 @@ import {
   SURPLUS,
   targetOf,
 } from './deployments.ts';
+import { withoutHeld } from './mounts.ts';
 import { eventOf } from './move.ts';
 import { place } from './place.ts';
 import { freshProbes, isDoubtful } from './probes.ts';
@@ -184,19 +185,23 @@ function createMissing(
   const room = ceilingOf(state, target, group) - mine.length;
   const number = Math.max(0, Math.min(missing, room));
   if (number === 0) return before;
-  const choice = place(actual.offers[group.name], state.setAside, now);
+  const fact = actual.offers[group.name];
+  const choice = place(withoutHeld(fact, state.replicas), state.setAside, now);
   if (choice.kind === 'none') {
-    const isSoldOut = actual.offers[group.name]?.kind === 'offers';
+    const isSoldOut = fact?.kind === 'offers';
     return isSoldOut ? { ...before, state: noteIncident(state, group.name, 'no-capacity', now) } : before;
   }
-  const created = Array.from({ length: number }, (_, i): Replica => {
+  // Of machines there may be many like it; of a volume there is one.
+  const count = choice.offer.mounted ? 1 : number;
+  const created = Array.from({ length: count }, (_, i): Replica => {
     const n = state.lastReplica + 1 + i;
     return newReplica(state, n, group.name, target, choice.offer, now);
   });
-  return {
-    state: { ...state, lastReplica: state.lastReplica + number, replicas: [...state.replicas, ...created] },
+  const after: Roll = {
+    state: { ...state, lastReplica: state.lastReplica + count, replicas: [...state.replicas, ...created] },
     events: [...before.events, ...created.map((replica) => createdEvent(state, replica))],
   };
+  return count < number ? createMissing(after, target, group, actual, now) : after;
 }
 
 function newReplica(
@@ -275,7 +280,7 @@ function leave(
     if (!names.has(replica.name)) return replica;
     const leaving = replica.leaving || why(replica);
     events.push(leavingEvent(before.state, replica, leaving, phase));
-    return { ...replica, phase, leaving, stageMs: 0, trial: null, detail: '' };
+    return { ...replica, phase, leaving, stageMs: 0, trial: null, detail: '', tries: 0, retryAt: 0 };
   });
   return { state: { ...before.state, replicas }, events: [...before.events, ...events] };
 }

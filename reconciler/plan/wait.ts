@@ -175,15 +175,10 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
     if (choice.kind !== 'none') return [];
     if (fact?.kind === 'awaits') return [wait('dependency', group.name, null, fact.reason)];
     const isNowhere = fact?.kind === 'offers' && fact.offers.length === 0 && !fact.leftTo && !fact.why;
-    const reason = isNowhere ? `${choice.reason}: ${askedText(group)}${inFleets(group)}` : choice.reason;
+    const reason = isNowhere ? `${choice.reason}: ${askedText(group)}` : choice.reason;
     const live = mine.filter((replica) => !isEnding(replica)).length;
     return [capacityReason(state, target, group, live, { ...choice, reason })];
   });
-}
-
-/** Nobody offers what both it and one of its fleets ask for. */
-function inFleets({ placement: { fleets } }: GroupSpec): string {
-  return fleets ? `, in ${fleets.join(' or ')}` : '';
 }
 
 /** Without room for one more, a rollout that may not do with one less cannot go on by itself. */

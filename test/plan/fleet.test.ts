@@ -52,11 +52,12 @@ describe('machines that are kept', () => {
   test('are waited for, with the reason, while nobody sells any', () => {
     const pool = driveFleet(nodes(2));
     pool.sell();
+    pool.commit({ placement: LARGE_ONLY });
     pool.pass(MINUTE);
     expect(pool.waiting()).toEqual([
-      'capacity 2 of 2 kept machines are missing: no backend offers what the configuration asks for',
+      'capacity 2 of 2 kept machines are missing: no backend offers what the configuration asks for: as large',
     ]);
-    pool.sell(SMALL);
+    pool.sell(LARGE);
     pool.pass(2 * MINUTE);
     expect(pool.machines()).toHaveLength(2);
   });

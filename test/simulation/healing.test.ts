@@ -307,3 +307,14 @@ test('probes that a file no longer has end with it: what runs stays', async () =
     ['web-2', 0],
   ]);
 });
+
+test('what could not be started for long is given back as soon as nobody wants it', async () => {
+  const world = await simulate();
+  world.cloud.inject({ operation: 'run', kind: 'transient', effect: 'before', times: 1_000 });
+  await world.commit(web('one', 1));
+  await world.run(9 * 60_000);
+  expect((await world.state())?.replicas).toMatchObject([{ phase: 'starting' }]);
+  await world.commit(null);
+  await world.runUntil('nothing is left', (state) => state === null, 5_000);
+  expect(world.cloud.live()).toEqual([]);
+});

@@ -3,6 +3,7 @@
 
 import type { Behaviour } from '../../backends/fake/machine.ts';
 import { type Fake, type FakeOptions, openFake } from '../../backends/fake.ts';
+import type { Desired } from '../../reconciler/around.ts';
 import type { Boundary } from '../../reconciler/boundary.ts';
 import { ownerOf } from '../../reconciler/process-request.ts';
 import { virtualClock } from '../../reconciler/simulate/clock.ts';
@@ -37,6 +38,8 @@ export interface World {
   /** What a new commit asks for; null: the file is gone. */
   commit(service: DesiredService | null, name?: string): Promise<void>;
   commitRecord(name: string, record: DesiredRecord): Promise<void>;
+  /** What services need around them (`fleet:pool`); null: no file declares it any more. */
+  declare(name: string, desired: Desired | null): Promise<void>;
   /** Lets `ms` of virtual time pass. */
   run(ms: number): Promise<void>;
   /** Lets time pass until `until` holds. Throws with the service's state when that takes longer than `ms`. */
@@ -165,7 +168,7 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
   world = opened;
   const { store } = opened;
   /** Waits for the project's lease where a dead daemon still holds it. */
-  const put = async (name: string, record: DesiredRecord | null) => {
+  const put = async (name: string, record: DesiredRecord | Desired | null) => {
     while (!(await putDesired(store, name, record))) await opened.moveTowards(now() + LEASE_MS);
   };
   const read = async () => ((await store.load(key))?.state ?? null) as ServiceState | null;
@@ -186,6 +189,7 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
     commit: (desired, name = service) =>
       put(name, desired && { service: desired, removed: false, problems: [] }),
     commitRecord: put,
+    declare: put,
     async run(ms) {
       for (const end = now() + ms; now() < end; ) await opened.moveTowards(end);
     },
@@ -223,7 +227,11 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-async function putDesired(store: MemoryStore, name: string, record: DesiredRecord | null): Promise<boolean> {
+async function putDesired(
+  store: MemoryStore,
+  name: string,
+  record: DesiredRecord | Desired | null,
+): Promise<boolean> {
   await store.wake(['main']);
   const [claim] = await store.claim({
     holder: 'git',

@@ -5,12 +5,13 @@ import type { ReplicaFact } from '../../../schemas/actual.ts';
 import type { NewEvent } from '../../../schemas/events.ts';
 import type { DesiredFleet, FleetState, Machine } from '../../../schemas/fleet.ts';
 import type { Waiting } from '../../../schemas/rollout.ts';
+import { askedText } from '../asked.ts';
 import { provisionMs } from '../deadlines.ts';
 import { RESYNC_MS } from '../decide.ts';
 import { place } from '../place.ts';
 import { advanceFleet, type FleetPart } from './advance.ts';
 import type { FleetActual, FleetInput } from './facts.ts';
-import { begun, idleEndOf, isStaying, keep, lackOf, lend, release, roomIn } from './lend.ts';
+import { begun, idleEndOf, isStaying, keep, keptCount, lackOf, lend, release, roomIn } from './lend.ts';
 import { foundFleet } from './rebuild.ts';
 
 /** One idempotent effect on a machine. `clear` ends and removes what somebody left running on it. */
@@ -145,15 +146,10 @@ function fleetReasons(
     return [...found, wait('terminate', '', null, 'until machines that end make room for others')];
   const choice = place(offers ?? undefined, state.setAside, now);
   if (choice.kind !== 'none') return found;
-  return [
-    ...found,
-    wait(
-      'capacity',
-      '',
-      choice.until,
-      `${lack} of ${spec.nodes.min} kept machines are missing: ${choice.reason}`,
-    ),
-  ];
+  const isNowhere = offers?.kind === 'offers' && offers.offers.length === 0;
+  const what = isNowhere ? `: ${askedText(spec)}` : '';
+  const text = `${lack} of ${keptCount(spec, state)} kept machines are missing: ${choice.reason}${what}`;
+  return [...found, wait('capacity', '', choice.until, text)];
 }
 
 /** Its file is gone: it ends once nobody uses it. */
