@@ -50,9 +50,6 @@ function guestOf({ guest }: Machine, { guests }: FleetActual): GuestFact | undef
 /** Its guest is gone, or gives it back and has ended: what is left of it is removed before anybody else comes. */
 function freed(machine: Machine, fact: ReplicaFact, actual: FleetActual, now: number): Machine {
   const own = guestOf(machine, actual);
-  // Its guest has waited for it long enough: nobody knows what this machine is still good for.
-  if (own?.wish === 'done' && fact.kind === 'present' && runs(fact))
-    return { ...machine, guest: null, phase: 'ending', stageMs: 0, leaving: STUCK };
   if (!machine.guest || (own && (own.wish !== 'done' || runs(fact)))) return machine;
   const isClean = machine.phase !== 'ready' || (fact.kind === 'present' && fact.process.kind === 'absent');
   return { ...machine, guest: null, idleSince: now, phase: isClean ? machine.phase : 'clearing' };
@@ -112,7 +109,7 @@ function advanceMachine(
       if (!isGivenBack) return keep({ stageMs: 0, detail: takenText(fact.instance) });
       return stageMs < STOP_GRACE_MS
         ? keep({ stageMs })
-        : keep({ phase: 'ending', guest: null, stageMs: 0, leaving: 'what ran on it does not end' });
+        : keep({ phase: 'ending', guest: null, stageMs: 0, leaving: STUCK });
     case 'clearing':
       if (fact.kind === 'missing') return drop('machine-lost', `${name}: its instance is gone`);
       return fact.process.kind === 'absent'
