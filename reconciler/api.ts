@@ -6,6 +6,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
 import type { Capabilities } from '../schemas/api.ts';
 import { asFailure } from '../schemas/errors.ts';
+import { nameAround } from '../schemas/keys.ts';
 import { type ApplyDeps, apply } from './api/applies.ts';
 import { answer, answerFailure, unknown } from './api/errors.ts';
 import { type Env, requires, requiresRead } from './api/guard.ts';
@@ -13,7 +14,7 @@ import { logIn } from './api/login.ts';
 import { metricsText } from './api/metrics.ts';
 import { pageHeaders, pageOf } from './api/page.ts';
 import { keptPlan, keptPlans, type PlanDeps, planCommit, planFiles } from './api/plans.ts';
-import { readService, readStatus, serviceNames, type UrlOf } from './api/read.ts';
+import { namesOf, readAny, readService, readStatus, serviceNames, type UrlOf } from './api/read.ts';
 import { type ApiContext, count, flag, limited, projectOf, visible } from './api/request.ts';
 import { eventsOf, jsonLines } from './api/stream.ts';
 import type { Login } from './oidc.ts';
@@ -114,22 +115,22 @@ async function status(c: ApiContext, deps: ApiDeps): Promise<Response> {
   const name = c.req.query('service');
   if (name === undefined) return c.json(all);
   const services = all.services.filter((service) => service.name === name);
-  if (services.length > 0) return c.json({ ...all, services });
-  return unknown(
-    c,
-    'service',
-    name,
-    all.services.map((service) => service.name),
+  // Of a service, also what it names.
+  const around = all.around.filter(
+    (each) =>
+      nameAround(each.kind, each.name) === name || each.services.some((service) => service.name === name),
   );
+  if (services.length + around.length > 0) return c.json({ ...all, services, around });
+  return unknown(c, 'service', name, await namesOf(deps.store, project));
 }
 
 async function service(c: ApiContext, deps: ApiDeps, what: 'view' | 'why'): Promise<Response> {
   const project = projectOf(c, deps.projects);
   if (typeof project !== 'string') return project;
   const name = c.req.param('name') ?? '';
-  const found = await readService(deps.store, project, name, deps.urlOf);
+  const found = await readAny(deps.store, project, name, deps.urlOf);
   if (found) return c.json(found[what]);
-  return unknown(c, 'service', name, await serviceNames(deps.store, project));
+  return unknown(c, 'service', name, await namesOf(deps.store, project));
 }
 
 const eventQuerySchema = z.object({
@@ -152,7 +153,7 @@ async function events(c: ApiContext, deps: ApiDeps): Promise<Response> {
     ...(service ? { service } : {}),
   };
   if (service && !(await isKnown(deps, project, service))) {
-    return unknown(c, 'service', service, await serviceNames(deps.store, project));
+    return unknown(c, 'service', service, await namesOf(deps.store, project));
   }
   return jsonLines((signal) => eventsOf(deps.store, wanted, follow, signal));
 }

@@ -190,8 +190,13 @@ function addSimulate(command: AddCommand): void {
 }
 
 function addClients(command: AddCommand): void {
-  command('status', 'show how services are', ['status', 'status web', 'status --watch'])
-    .argument('[name]', 'one service, in detail')
+  command('status', 'show how services are, and what is around them', [
+    'status',
+    'status web',
+    'status fleet:pool',
+    'status --watch',
+  ])
+    .argument('[name]', 'one in detail: a service, fleet:NAME or volume:NAME')
     .option('-w, --watch', 'keep it up to date')
     .option(...JSON_OPTION)
     .action(
@@ -200,8 +205,8 @@ function addClients(command: AddCommand): void {
         return showStatus(session, name, options);
       }),
     );
-  command('why', 'say why a service is as it is, and what happens next', ['why web'])
-    .argument('<name>', 'the service')
+  command('why', 'say why a service is as it is, and what happens next', ['why web', 'why fleet:pool'])
+    .argument('<name>', 'a service, fleet:NAME or volume:NAME')
     .option(...JSON_OPTION)
     .action(
       run(async (session, options: { json?: boolean }, name: string) => {
@@ -210,7 +215,7 @@ function addClients(command: AddCommand): void {
       }),
     );
   command('events', 'show what happened', ['events', 'events web --follow', 'events --limit 1000 --json'])
-    .argument('[name]', 'one service')
+    .argument('[name]', 'of one: a service, fleet:NAME or volume:NAME')
     .option('-f, --follow', 'go on with what happens next')
     .option('-n, --limit <number>', 'how many to begin with', integer, 100)
     .option(...JSON_OPTION)

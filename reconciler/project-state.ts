@@ -4,6 +4,7 @@ import type { DesiredRecord } from '../schemas/desired.ts';
 import type { Problem } from '../schemas/errors.ts';
 import { strangers } from '../schemas/policy-names.ts';
 import type { Policies, ProjectState } from '../schemas/project.ts';
+import type { Around } from './around.ts';
 import type { Admission } from './plan/admit.ts';
 import type { Source } from './source/git.ts';
 import type { Snapshot } from './source/snapshot.ts';
@@ -18,6 +19,8 @@ export interface Asked {
 export interface Judged {
   readonly admission: Admission;
   readonly policies: Policies;
+  /** What the commit asks for around its services. */
+  readonly around: Around;
   /** Whether the commit is in force, but for what waits. */
   readonly isApplied: boolean;
 }
@@ -25,7 +28,7 @@ export interface Judged {
 export function stateAfter(
   { pending, ...before }: ProjectState,
   { commit, snapshot }: Asked,
-  { admission, policies, isApplied }: Judged,
+  { admission, policies, around, isApplied }: Judged,
   now: number,
 ): ProjectState {
   const since = pending?.commit === commit.commit ? pending.since : now;
@@ -41,7 +44,7 @@ export function stateAfter(
     problems: [
       ...snapshot.problems,
       ...strangers(snapshot.mentions, [...admission.records.keys()]),
-      ...homeless(snapshot, admission.records),
+      ...homeless(snapshot, [...admission.records.values(), ...(isApplied ? around.values() : [])]),
     ],
     others: othersOf(snapshot),
     servicesBefore: admission.servicesBefore,
@@ -52,16 +55,21 @@ export function stateAfter(
 
 // Private
 
-/** Problems of files that no service has: they do not say what they are called, or are no services. */
-function homeless(snapshot: Snapshot, records: Admission['records']): Problem[] {
-  const told = new Set([...records.values()].flatMap(({ problems }) => problems.map(({ file }) => file)));
+/** Problems of files that nothing which is kept has: they do not say what they are called, or were never good. */
+function homeless(
+  snapshot: Snapshot,
+  records: readonly { readonly problems: readonly Problem[] }[],
+): Problem[] {
+  const told = new Set(records.flatMap(({ problems }) => problems.map(({ file }) => file)));
   return [...snapshot.files.values()]
     .filter(({ ok, path }) => !ok && !told.has(path))
     .flatMap(({ problems }) => problems);
 }
 
+const RECONCILED: ReadonlySet<string> = new Set(['service', 'fleet', 'volume']);
+
 function othersOf(snapshot: Snapshot): ProjectState['others'] {
   return [...snapshot.files.values()]
-    .filter(({ ok, type }) => ok && type !== null && type !== 'service')
+    .filter(({ ok, type }) => ok && type !== null && !RECONCILED.has(type))
     .map(({ path, type, name }) => ({ path, type: type ?? '', name }));
 }

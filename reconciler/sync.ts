@@ -105,12 +105,12 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     };
     const costs = await readCosts({ ...options, known, next }, costsOf(question));
     const admission = admit({ ...question, costs });
-    const changesAround = aroundChanges(project, around, aroundWanted(snapshot, around, admission.records));
+    const wanted = aroundWanted(snapshot, around, admission.records);
     const asksNothing =
       admission.waiting.size === 0 &&
       isSamePolicy(snapshot.policy, policies.own) &&
-      changesAround.length === 0;
-    return { admission, policies, isApplied: isApproved || asksNothing };
+      aroundChanges(project, around, wanted).length === 0;
+    return { admission, policies, around: wanted, isApplied: isApproved || asksNothing };
   }
 
   async function write(claim: Claim, context: Before, wished: Asked): Promise<ProjectState> {
@@ -120,7 +120,7 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     const changes = changesBetween(project, known, admission.records);
     const after = { ...stateAfter(recovered(before), wished, judged, claim.now), key: vault.id };
     const isHeld = !judged.isApplied || isSuspended(judged.policies.own, AROUND);
-    const beside = isHeld ? around : aroundWanted(wished.snapshot, around, admission.records);
+    const beside = isHeld ? around : judged.around;
     const all = [...changes, ...aroundChanges(project, around, beside)];
     const told = [
       ...newsOf({ before, after, commit: wished.commit, admission, known, changes }),

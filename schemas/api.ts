@@ -1,10 +1,9 @@
 // What the daemon's HTTP API and the CLI's `--json` say. One place for both: the daemon builds these values,
 // clients parse them. Members may be added, never renamed; instants are ISO 8601 by the store's clock, prices USD per hour.
 import { z } from 'zod';
+import { aroundStatusSchema, aroundViewSchema } from './api-around.ts';
+import { instant, list, waitingSchema } from './api-parts.ts';
 import { planSchema, problemSchema } from './plan.ts';
-
-const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();
-const instant = z.iso.datetime();
 
 export const validateReportSchema = z.object({
   files: list(
@@ -32,17 +31,6 @@ export const serviceStatusSchema = z.enum([
   'suspended',
   'removing',
 ]);
-
-export const waitingSchema = z.object({
-  reason: z.string(),
-  /** The replica or group that waits; '' for the service as a whole. */
-  subject: z.string(),
-  since: instant,
-  /** null: only an event can end it. */
-  until: instant.nullable(),
-  detail: z.string(),
-});
-export type WaitingView = z.infer<typeof waitingSchema>;
 
 export const probeViewSchema = z.object({
   /** × no success yet, ~ below `ready_after`, ✓ reached. */
@@ -110,6 +98,8 @@ export const statusSchema = z.object({
   /** null: no commit has been read yet. */
   commit: z.string().nullable(),
   services: list(serviceViewSchema),
+  /** Fleets and volumes. */
+  around: list(aroundViewSchema).default([]),
   /** Problems that belong to no service: of policy, profiles, and files that name none. */
   problems: list(problemSchema),
   /** Why the repository cannot be read now; what runs goes on. */
@@ -122,8 +112,9 @@ export const statusSchema = z.object({
 export type Status = z.infer<typeof statusSchema>;
 
 export const whySchema = z.object({
+  /** Its name; of a fleet or volume as `fleet:pool`. */
   service: z.string(),
-  status: serviceStatusSchema,
+  status: z.union([serviceStatusSchema, aroundStatusSchema]),
   waiting: list(waitingSchema),
   /** What happens next, in one sentence. */
   next: z.string(),
@@ -139,6 +130,8 @@ export const whySchema = z.object({
       probes: list(z.object({ streak: z.int(), failures: z.int(), detail: z.string() })).optional(),
     })
     .optional(),
+  /** Of a fleet or volume: itself, with who uses what of it. */
+  around: aroundViewSchema.optional(),
 });
 export type Why = z.infer<typeof whySchema>;
 

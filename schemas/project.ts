@@ -37,7 +37,7 @@ export interface ProjectState {
   readonly author: string;
   /** Of `trueup.yml`, the profiles, and files that name no service. */
   readonly problems: readonly Problem[];
-  /** Valid configurations that are not services: read, listed, not reconciled. */
+  /** Valid configurations that are neither services, fleets nor volumes: read, listed, not reconciled. */
   readonly others: readonly { readonly path: string; readonly type: string; readonly name: string | null }[];
   /** Services whose files are gone but that are kept, because removing them would exceed the deletion budget. */
   readonly held: readonly string[];

@@ -23,8 +23,9 @@ export function unknown(
   known: readonly string[],
 ): Response {
   const near = closest(name, known);
-  const list = known.length > 0 && known.length <= 10 ? `Known: ${known.join(', ')}.` : '';
-  const fix = near ? `Did you mean \`${near}\`?` : list || `There is no ${what} yet.`;
+  const list = known.length <= 10 ? `Known: ${known.join(', ')}.` : 'See `trueup status`.';
+  const none = `There is no ${what} yet.`;
+  const fix = near ? `Did you mean \`${near}\`?` : known.length > 0 ? list : none;
   return answer(c, 404, `there is no ${what} \`${name}\``, fix);
 }
 

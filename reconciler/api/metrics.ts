@@ -1,6 +1,8 @@
 // A few gauges and counters in Prometheus's text format (0.0.4).
 import { type Status, serviceStatusSchema } from '../../schemas/api.ts';
+import type { FleetView } from '../../schemas/api-around.ts';
 import type { ReporterHealth } from '../report/reporter.ts';
+import { countsOf, unusedOf } from '../view/around.ts';
 
 export type ReportingView = ReporterHealth & { readonly project: string };
 
@@ -19,6 +21,21 @@ export function metricsText(
       'trueup_price_usd_per_hour',
       'What the instances of a service cost.',
       perService(statuses, 'pricePerHour'),
+    ),
+    gauge(
+      'trueup_machines',
+      'Machines of a fleet.',
+      perFleet(statuses, ({ machines }) => machines.length),
+    ),
+    gauge(
+      'trueup_machines_idle',
+      'Machines of a fleet that are there and that nobody uses.',
+      perFleet(statuses, (fleet) => countsOf(fleet).idle),
+    ),
+    gauge(
+      'trueup_unused_usd_per_hour',
+      'What the machines of a fleet cost that no service has; no service counts it.',
+      perFleet(statuses, unusedOf),
     ),
     gauge(
       'trueup_github_reporting',
@@ -70,6 +87,14 @@ function servicesByStatus({ project, services }: Status): Sample[] {
     { project, status },
     services.filter((service) => service.status === status).length,
   ]);
+}
+
+function perFleet(statuses: readonly Status[], of: (fleet: FleetView) => number): Sample[] {
+  return statuses.flatMap(({ project, around }) =>
+    around.flatMap((each) =>
+      each.kind === 'fleet' ? [[{ project, fleet: each.name }, of(each)] as const] : [],
+    ),
+  );
 }
 
 function perService(statuses: readonly Status[], member: 'desired' | 'ready' | 'pricePerHour'): Sample[] {

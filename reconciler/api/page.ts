@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 import type { EventView, ReplicaView, ServiceView, Status } from '../../schemas/api.ts';
+import type { AroundView, FleetView, MachineView, VolumeView } from '../../schemas/api-around.ts';
+import { attentionTo, countsOf, holders, placeOf, sizeOf, unusedOf, whoseText } from '../view/around.ts';
 import { clock, money, shortCommit, toneOf } from '../view/cells.ts';
 import { attentionOf } from '../view/status.ts';
 
@@ -40,11 +42,15 @@ export function pageOf(statuses: readonly Status[], events: readonly EventView[]
 
 // Private
 
-function projectSection({ project, commit, services, problems }: Status) {
+function projectSection({ project, commit, services, around, problems }: Status) {
+  const fleets = around.filter((each) => each.kind === 'fleet');
+  const volumes = around.filter((each) => each.kind === 'volume');
   return html`<section>
     <h2>${project} <span class="dim">${commit ? shortCommit(commit) : 'no commit read yet'}</span></h2>
     ${problems.map((problem) => html`<p class="bad">${problem.file}:${problem.line} ${problem.message}</p>`)}
     ${services.length === 0 ? html`<p class="dim">No services.</p>` : serviceTable(services)}
+    ${fleets.length === 0 ? '' : fleetTable(fleets)}
+    ${volumes.length === 0 ? '' : volumeTable(volumes)}
   </section>`;
 }
 
@@ -74,6 +80,51 @@ function replicaLine(replica: ReplicaView) {
   return html`<div>${replica.name} <span class="dim">${replica.phase} ${probes}</span></div>`;
 }
 
+function fleetTable(fleets: readonly FleetView[]) {
+  return html`<table>
+    <thead>
+      <tr><th>Fleet</th><th>Status</th><th>Used</th><th>Kept</th><th>Machines</th><th>Unused</th></tr>
+    </thead>
+    <tbody>${fleets.map(fleetRow)}</tbody>
+  </table>`;
+}
+
+function fleetRow(fleet: FleetView) {
+  return html`<tr>
+    ${nameCell(fleet)}
+    <td>${countsOf(fleet).used}/${fleet.machines.length}</td>
+    <td>${fleet.nodes.min}</td>
+    <td>${fleet.machines.map(machineLine)}</td>
+    <td>${money(unusedOf(fleet))}</td>
+  </tr>`;
+}
+
+function machineLine(machine: MachineView) {
+  return html`<div>${machine.name} <span class="dim">${whoseText(machine)}</span></div>`;
+}
+
+function volumeTable(volumes: readonly VolumeView[]) {
+  return html`<table>
+    <thead><tr><th>Volume</th><th>Status</th><th>Where</th><th>Size</th><th>Held by</th></tr></thead>
+    <tbody>${volumes.map(volumeRow)}</tbody>
+  </table>`;
+}
+
+function volumeRow(volume: VolumeView) {
+  return html`<tr>
+    ${nameCell(volume)}
+    <td>${placeOf(volume)}</td>
+    <td>${sizeOf(volume)}</td>
+    <td>${holders(volume)}</td>
+  </tr>`;
+}
+
+function nameCell(view: AroundView) {
+  const attention = attentionTo(view);
+  return html`<td>${view.name}${attention ? html`<div class="note">${attention}</div>` : ''}</td>
+    <td class="${toneOf(view.status)}">${view.status}</td>`;
+}
+
 function eventTable(events: readonly EventView[]) {
   return html`<table>
     <tbody>
@@ -90,6 +141,7 @@ const STYLE = `
 @media (prefers-color-scheme: dark) { :root { --dim: #9ca3af; --good: #4ade80; --warn: #fbbf24; --bad: #f87171; } }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+table + table { margin-top: 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 th { color: var(--dim); font-weight: normal; }

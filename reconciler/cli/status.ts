@@ -1,6 +1,9 @@
 // `trueup status` and `trueup why`: how services are, once or for as long as somebody watches.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ServiceView, type Status, statusSchema, whySchema } from '../../schemas/api.ts';
+import type { AroundView } from '../../schemas/api-around.ts';
+import { nameAround } from '../../schemas/keys.ts';
+import { aroundBlocks, attentionTo, countsOf, holders } from '../view/around.ts';
 import { dim, line, strong, toneOf } from '../view/cells.ts';
 import { attentionOf, serviceBlocks, statusBlocks, whyBlocks } from '../view/status.ts';
 import { isUnreachable } from './client.ts';
@@ -35,15 +38,22 @@ export async function showWhy(session: Session, name: string, { json }: { json?:
 
 // Private
 
-const BAD: ReadonlySet<ServiceView['status']> = new Set(['failed', 'degraded', 'invalid']);
+const BAD: ReadonlySet<ServiceView['status'] | AroundView['status']> = new Set([
+  'failed',
+  'degraded',
+  'invalid',
+  'lost',
+]);
 const EVERY_MS = 1000;
 
-function exitCodeOf({ services }: Status): number {
-  return services.some(({ status }) => BAD.has(status)) ? 1 : 0;
+function exitCodeOf({ services, around }: Status): number {
+  return [...services, ...around].some(({ status }) => BAD.has(status)) ? 1 : 0;
 }
 
 function blocksOf(status: Status, isOne: boolean) {
-  return isOne ? status.services.flatMap(serviceBlocks) : statusBlocks(status);
+  if (!isOne) return statusBlocks(status);
+  const { services, around } = status;
+  return services.length > 0 ? services.flatMap(serviceBlocks) : around.flatMap(aroundBlocks);
 }
 
 async function watch(session: Session, read: () => Promise<Status>, isOne: boolean, json: boolean) {
@@ -111,24 +121,35 @@ function redraw(session: Session, isOne: boolean): Display {
 /** Where nobody looks at a screen: a line whenever a service changes. */
 function showChanges(session: Session): Display {
   const known = new Map<string, string>();
-  const say = async (service: ServiceView) => {
-    const { name, status, ready, desired, deployment } = service;
+  const say = async (
+    name: string,
+    status: ServiceView['status'] | AroundView['status'],
+    ...more: string[]
+  ) => {
     const cells = [
       strong(name),
       { text: status, tone: toneOf(status) },
-      dim(`${ready}/${desired}`),
-      dim(`deployment ${deployment ?? 'none'}`),
-      dim(attentionOf(service)),
-    ].filter(({ text }) => text !== '');
+      ...more.filter((text) => text !== '').map(dim),
+    ];
     const key = JSON.stringify(cells);
     if (known.get(name) === key) return;
     known.set(name, key);
     await session.line(line(0, dim(new Date().toISOString()), ...cells));
   };
   return {
-    async status({ services }) {
-      for (const service of services) await say(service);
-      const gone = [...known.keys()].filter((name) => !services.some((service) => service.name === name));
+    async status({ services, around }) {
+      for (const service of services) {
+        const { name, status, ready, desired, deployment } = service;
+        const counts = [`${ready}/${desired}`, `deployment ${deployment ?? 'none'}`];
+        await say(name, status, ...counts, attentionOf(service));
+      }
+      for (const each of around)
+        await say(nameAround(each.kind, each.name), each.status, useText(each), attentionTo(each));
+      const names = new Set([
+        ...services.map(({ name }) => name),
+        ...around.map(({ kind, name }) => nameAround(kind, name)),
+      ]);
+      const gone = [...known.keys()].filter((name) => !names.has(name));
       for (const name of gone) {
         known.delete(name);
         await session.line(line(0, dim(new Date().toISOString()), strong(name), dim('gone')));
@@ -137,6 +158,12 @@ function showChanges(session: Session): Display {
     lost: async (message) => session.note(message),
     end: async () => {},
   };
+}
+
+function useText(view: AroundView): string {
+  if (view.kind === 'volume') return `held by ${holders(view)}`;
+  const { used, idle } = countsOf(view);
+  return `${view.machines.length} machines, ${used} used, ${idle} idle`;
 }
 
 /** A document per change. */

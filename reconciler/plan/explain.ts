@@ -1,13 +1,7 @@
 // What people are told about one service: its status, why it is not (yet) as asked, and what happens next.
 // Decides nothing: it puts the stored record into words.
-import type {
-  ProbeView,
-  ReplicaView,
-  RolloutView,
-  ServiceView,
-  WaitingView,
-  Why,
-} from '../../schemas/api.ts';
+import type { ProbeView, ReplicaView, RolloutView, ServiceView, Why } from '../../schemas/api.ts';
+import type { WaitingView } from '../../schemas/api-parts.ts';
 import type { DesiredRecord, ServiceSpec } from '../../schemas/desired.ts';
 import type {
   Replica,
@@ -19,6 +13,7 @@ import type {
   WaitingReason,
 } from '../../schemas/rollout.ts';
 import { deploymentOf, targetOf } from './deployments.ts';
+import { lyingAround } from './named.ts';
 import { wantedReplicas } from './scale.ts';
 import { termText } from './schedule.ts';
 import { heldBack } from './wait.ts';
@@ -33,10 +28,16 @@ export interface Subject {
   readonly url: string;
   /** The store's clock. */
   readonly now: number;
+  /** What is known around services, by the names of keys (`fleet:pool`). Absent: nothing is. */
+  readonly around?: ReadonlySet<string>;
 }
 
 /** Epoch ms in the spelling of the API. */
 export type Spell = (ms: number) => string;
+
+/** What ends a mistake in a file. */
+export const MEND =
+  'Mend what is wrong: as soon as a commit, or the server, has no such error, it is applied.';
 
 export function statusOf(subject: Subject, spell: Spell): ServiceView {
   const { name, record, state, url } = subject;
@@ -70,10 +71,14 @@ export function whyOf(subject: Subject, spell: Spell): Why {
     service: name,
     status,
     waiting: waiting.map((item) => waitingView(item, spell)),
-    next: nextOf(waiting, state?.replicas ?? []) ?? settledText(status, state),
+    next: nextOf(waiting, subject) ?? settledText(status, state),
     problems: record?.problems ?? [],
     ...(failure && isBehind(failure, status, state) ? { failure: failureView(failure, spell) } : {}),
   };
+}
+
+export function waitingView({ reason, subject, since, until, detail }: Waiting, spell: Spell): WaitingView {
+  return { reason, subject, since: spell(since), until: until === null ? null : spell(until), detail };
 }
 
 // Private
@@ -114,8 +119,6 @@ function waitingOf({ record, state, now }: Subject): readonly Waiting[] {
   ];
 }
 
-const MEND = 'Mend what is wrong: as soon as a commit, or the server, has no such error, it is applied.';
-
 /** What a person can act on comes first, then what only time or the world can end. */
 const NEXT: { readonly [reason in WaitingReason]: string } = {
   problem: MEND,
@@ -146,12 +149,13 @@ const NEXT: { readonly [reason in WaitingReason]: string } = {
   scaling: 'When the delay is over, the number of replicas follows the traffic that there is then.',
 };
 
-function nextOf(waiting: readonly Waiting[], replicas: readonly Replica[]): string | null {
+function nextOf(waiting: readonly Waiting[], { state, around }: Subject): string | null {
   const order = Object.keys(NEXT);
   const [first] = waiting.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason));
   if (!first) return null;
-  const replica = replicas.find(({ name }) => name === first.subject);
-  return (first.reason === 'ready' && replica && servedText(replica)) || NEXT[first.reason];
+  const replica = state?.replicas.find(({ name }) => name === first.subject);
+  const elsewhere = state && around && lyingAround(first, state, around);
+  return (first.reason === 'ready' && replica && servedText(replica)) || elsewhere || NEXT[first.reason];
 }
 
 /** What comes for one that has been ready before: it is watched, tried anew, or on its way out. */
@@ -237,8 +241,4 @@ function rolloutView(state: ServiceState, rollout: Rollout, spell: Spell): Rollo
 
 function failureView({ replica, deployment, at, reason, log, probes }: ReplicaFailure, spell: Spell) {
   return { replica, deployment, time: spell(at), reason, log, ...(probes && { probes }) };
-}
-
-function waitingView({ reason, subject, since, until, detail }: Waiting, spell: Spell): WaitingView {
-  return { reason, subject, since: spell(since), until: until === null ? null : spell(until), detail };
 }

@@ -1,5 +1,7 @@
 // Text with a tone, not yet colour or HTML: what the CLI and the page are made of.
 import type { ServiceView } from '../../schemas/api.ts';
+import type { AroundStatus } from '../../schemas/api-around.ts';
+import type { WaitingView } from '../../schemas/api-parts.ts';
 import type { Plan } from '../../schemas/plan.ts';
 
 export type Tone = 'plain' | 'strong' | 'dim' | 'good' | 'warn' | 'bad';
@@ -65,18 +67,23 @@ export function dim(text: string): Cell {
   return { text, tone: 'dim' };
 }
 
-export function toneOf(status: ServiceView['status']): Tone {
+export function toneOf(status: ServiceView['status'] | AroundStatus): Tone {
   switch (status) {
     case 'running':
+    case 'ready':
       return 'good';
     case 'failed':
     case 'invalid':
+    case 'lost':
       return 'bad';
     case 'degraded':
     case 'starting':
     case 'rolling':
     case 'removing':
+    case 'creating':
+    case 'waiting':
       return 'warn';
+    case 'kept':
     case 'stopped':
     case 'scaled-to-zero':
     case 'scheduled':
@@ -105,6 +112,16 @@ export function shortCommit(commit: string): string {
 export function problemLines({ file, line: at, message, fix, severity }: Plan['problems'][number]): Line[] {
   const label: Cell = { text: severity, tone: severity === 'error' ? 'bad' : 'warn' };
   return [fact(label, plain(`${file}:${at} ${message}`)), ...(fix ? [fact('', dim(fix))] : [])];
+}
+
+/** The name of the group of a service without groups: nobody wrote it, so nobody wants to read it. */
+export const ONLY_GROUP = '0';
+
+export function waitingLine({ reason, subject, since, until, detail }: WaitingView): Line {
+  const whose = subject === '' || subject === ONLY_GROUP ? '' : `${subject}: `;
+  const what = `${whose}${detail || reason}`;
+  const when = `since ${clock(since)}${until ? `, until ${clock(until)}` : ''}`;
+  return fact('waiting', plain(what), dim(`(${reason} ${when})`));
 }
 
 /** Of an instant, in the time zone of whoever reads: with its date. */

@@ -1,5 +1,6 @@
 // Services in words: how they are, what they wait for, and why.
-import type { ReplicaView, ServiceView, Status, WaitingView, Why } from '../../schemas/api.ts';
+import type { ReplicaView, ServiceView, Status, Why } from '../../schemas/api.ts';
+import { aroundTables, unusedPrice, useLines } from './around.ts';
 import {
   BLANK,
   type Block,
@@ -9,25 +10,30 @@ import {
   fact,
   line,
   money,
+  ONLY_GROUP,
   plain,
   problemLines,
   type Row,
   shortCommit,
   strong,
   toneOf,
+  waitingLine,
 } from './cells.ts';
 
 export function statusBlocks(status: Status): Block[] {
-  const { services } = status;
-  const price = services.reduce((total, service) => total + service.pricePerHour, 0);
+  const { services, around } = status;
+  const unused = unusedPrice(around);
+  const price = services.reduce((total, service) => total + service.pricePerHour, unused);
   const fine = services.filter((service) => toneOf(service.status) === 'good').length;
   const head = [
     strong(status.project),
     dim(status.commit ? `at ${shortCommit(status.commit)}` : 'no commit read yet'),
     ...(services.length > 0 ? [plain(`· ${fine} of ${services.length} running · ${money(price)}`)] : []),
+    ...(unused > 0 ? [dim(`(${money(unused)} of it unused)`)] : []),
   ];
   const problems = projectLines(status);
-  if (services.length === 0) return [line(0, ...head), ...problems, line(0, dim('No services.'))];
+  if (services.length === 0)
+    return [line(0, ...head), ...problems, line(0, dim('No services.')), ...aroundTables(around)];
   const sample = services.find(({ url, name }) => url.includes(name));
   return [
     line(0, ...head),
@@ -40,6 +46,7 @@ export function statusBlocks(status: Status): Block[] {
       shrink: [0],
     },
     ...(sample ? [BLANK, line(0, dim(`Each at ${sample.url.replace(sample.name, 'NAME')}`))] : []),
+    ...aroundTables(around),
   ];
 }
 
@@ -63,11 +70,12 @@ export function serviceBlocks(service: ServiceView): Block[] {
 }
 
 export function whyBlocks(why: Why): Block[] {
-  const { failure } = why;
+  const { failure, around } = why;
   return [
     line(0, strong(why.service), { text: why.status, tone: toneOf(why.status) }),
     ...why.waiting.filter(({ reason }) => reason !== 'problem' || why.problems.length === 0).map(waitingLine),
     ...why.problems.flatMap(problemLines),
+    ...(around ? useLines(around) : []),
     ...(failure ? failureLines(failure) : []),
     fact('next', plain(why.next)),
   ];
@@ -187,16 +195,6 @@ function rolloutCell(rollout: NonNullable<ServiceView['rollout']>): Cell {
     case 'done':
       return { text: `${way} done at ${clock(rollout.endedAt ?? rollout.startedAt)}`, tone: 'plain' };
   }
-}
-
-/** The name of the group of a service without groups: nobody wrote it, so nobody wants to read it. */
-const ONLY_GROUP = '0';
-
-function waitingLine({ reason, subject, since, until, detail }: WaitingView): Block {
-  const whose = subject === '' || subject === ONLY_GROUP ? '' : `${subject}: `;
-  const what = `${whose}${detail || reason}`;
-  const when = `since ${clock(since)}${until ? `, until ${clock(until)}` : ''}`;
-  return fact('waiting', plain(what), dim(`(${reason} ${when})`));
 }
 
 function failureLines({ replica, reason, time, log, probes = [] }: NonNullable<Why['failure']>): Block[] {

@@ -11,8 +11,10 @@ import type { Store } from '../../reconciler/store/store.ts';
 import { tokenEntry } from '../../reconciler/tokens.ts';
 import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { NewEvent } from '../../schemas/events.ts';
+import type { DesiredFleet, FleetState } from '../../schemas/fleet.ts';
 import type { ProjectState } from '../../schemas/project.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
+import type { DesiredVolume, VolumeState } from '../../schemas/volume.ts';
 import { LOCAL } from '../plan/samples.ts';
 
 export const TOKENS = { admin: 'admin-token', read: 'read-token', call: 'call-token', other: 'other-token' };
@@ -23,6 +25,12 @@ export interface World {
   readonly url: string;
   /** Writes a service's two documents, as the loop would. */
   put(name: string, record: DesiredRecord | null, state: ServiceState | null): Promise<void>;
+  /** The same of a fleet or volume: `fleet:pool`. */
+  putAround(
+    name: string,
+    desired: DesiredFleet | DesiredVolume | null,
+    state: FleetState | VolumeState | null,
+  ): Promise<void>;
   putProject(state: Partial<ProjectState>): Promise<void>;
   say(event: NewEvent): Promise<void>;
   /** What `logs` gives for a service; a follower waits for the end of `until`. */
@@ -92,6 +100,7 @@ export async function startWorld(overrides: Partial<ApiDeps> = {}): Promise<Worl
     reports,
     following: () => following,
     put: (name, record, state) => put(store, name, record, state),
+    putAround: (name, desired, state) => put(store, name, desired, state),
     putProject: (state) => putProject(store, state),
     say: (event) => store.appendEvents('main', [event]),
     async close() {
@@ -133,12 +142,7 @@ async function putDesired(store: Store, key: string, desired: unknown): Promise<
   await release(store, claim);
 }
 
-async function put(
-  store: Store,
-  name: string,
-  record: DesiredRecord | null,
-  state: ServiceState | null,
-): Promise<void> {
+async function put(store: Store, name: string, record: object | null, state: object | null): Promise<void> {
   // The store forgets a key that has neither document, so one that git no longer knows is written in two steps.
   await putDesired(store, `main/${name}`, record ?? { service: null, removed: true, problems: [] });
   await release(store, await leaseOf(store, `main/${name}`), state);

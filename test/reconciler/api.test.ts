@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { replicaLogs } from '../../reconciler/replica-logs.ts';
 import { statusSchema, whySchema } from '../../schemas/api.ts';
 import { planSchema } from '../../schemas/plan.ts';
+import { fleet, fleetState, H100, machine, used, volume, volumeState } from '../plan/around-samples.ts';
 import { replica, service, state } from '../plan/samples.ts';
 import { COMMIT, startWorld, TOKENS, type World } from './api-server.ts';
 
@@ -99,6 +100,94 @@ describe('reading', () => {
     expect([response.status, await response.text()]).toEqual([500, expect.not.stringContaining('secret')]);
     expect(broken.reports.map(({ message }) => message)).toEqual(['secret detail']);
     await broken.close();
+  });
+});
+
+describe('what is around services', () => {
+  const asked = async (path: string) => (await ask(path)).json();
+  let around: World;
+  beforeAll(async () => {
+    around = await startWorld();
+    await around.putProject({});
+    const mounted = [{ volume: 'models', id: 'vol-1', path: '/models' }];
+    const replicas = [replica('web-1', { offer: { ...H100, fleet: 'pool', mounted } })];
+    await around.put('web', { service: web, removed: false, problems: [] }, state(web, { replicas }));
+    await around.put('api', { service: service('api'), removed: false, problems: [] }, null);
+    const pool = fleet({ nodes: { min: 2, target: 2, max: 4 } });
+    await around.putAround('fleet:pool', pool, fleetState([used(1), machine(2)]));
+    await around.putAround('volume:models', volume(), volumeState(volume()));
+    await around.say({ service: 'fleet:pool', event: 'machine-idle', reason: 'pool-m2 is idle' });
+  });
+  afterAll(() => around.close());
+  const get = async (path: string) => {
+    const headers = { authorization: `Bearer ${TOKENS.read}` };
+    return fetch(`${around.url}${path}`, { headers });
+  };
+
+  test('is in the status, beside the services and never among them', async () => {
+    const status = statusSchema.parse(await (await get('/api/v1/status')).json());
+    expect(status.services.map(({ name }) => name)).toEqual(['api', 'web']);
+    expect(status.around).toMatchObject([
+      {
+        kind: 'fleet',
+        name: 'pool',
+        status: 'ready',
+        services: [{ name: 'web', waits: false }],
+        machines: [
+          { name: 'pool-m1', guest: { replica: 'web-1' }, pricePerHour: 2.5 },
+          { name: 'pool-m2', guest: null },
+        ],
+      },
+      { kind: 'volume', name: 'models', status: 'ready', heldBy: [{ replica: 'web-1' }] },
+    ]);
+  });
+
+  test('is there by its name; and for a service what that has to do with it', async () => {
+    const of = async (name: string) => {
+      const { services, around: found } = statusSchema.parse(
+        await (await get(`/api/v1/status?service=${name}`)).json(),
+      );
+      return [services.map((each) => each.name), found.map((each) => each.name)];
+    };
+    expect(await of('fleet:pool')).toEqual([[], ['pool']]);
+    expect(await of('web')).toEqual([['web'], ['pool', 'models']]);
+    expect(await of('api')).toEqual([['api'], []]);
+    expect(await (await get('/api/v1/status?service=fleet:pol')).json()).toMatchObject({
+      fix: 'Did you mean `fleet:pool`?',
+    });
+  });
+
+  test('has a why of its own, and its events, but no logs', async () => {
+    const why = whySchema.parse(await (await get('/api/v1/services/fleet%3Apool/why')).json());
+    expect(why).toMatchObject({
+      service: 'fleet:pool',
+      status: 'ready',
+      waiting: [],
+      next: expect.stringMatching(/^Nothing/),
+      around: { kind: 'fleet', machines: [{ name: 'pool-m1' }, { name: 'pool-m2' }] },
+    });
+    expect(await (await get('/api/v1/services/volume%3Amodels')).json()).toMatchObject({ id: 'vol-1' });
+    expect(await (await get('/api/v1/events?service=fleet:pool')).text()).toContain('pool-m2 is idle');
+    expect((await get('/api/v1/services/fleet%3Apool/logs')).status).toBe(404);
+  });
+
+  test('is counted by the metrics', async () => {
+    const text = await (await get('/metrics')).text();
+    expect(text).toContain('trueup_machines{project="main",fleet="pool"} 2\n');
+    expect(text).toContain('trueup_machines_idle{project="main",fleet="pool"} 1\n');
+    expect(text).toContain('trueup_unused_usd_per_hour{project="main",fleet="pool"} 2.5\n');
+    expect(text).not.toContain('service="fleet:pool"');
+  });
+
+  test('is on the page', async () => {
+    const html = (await (await get('/')).text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
+    expect(html).toContain('pool ready 1/2 2 pool-m1 web-1 pool-m2 idle $2.50/h');
+    expect(html).toContain('models ready aws (us) 100GB web-1');
+  });
+
+  test('is not there where nothing is', async () => {
+    expect(await asked('/api/v1/status')).toMatchObject({ around: [] });
+    expect(await (await ask('/')).text()).not.toContain('<th>Fleet</th>');
   });
 });
 

@@ -775,3 +775,27 @@ describe('a daemon that dies in its sync', () => {
     expect(told).toHaveLength(2);
   });
 });
+
+describe('what is around services', () => {
+  const pool = (nodes: string) => `type: fleet\nname: pool\nnodes: ${nodes}\n`;
+
+  test('is not among what is read and not reconciled, but for gateways', async () => {
+    const { project } = await watch({
+      'pool.dstack.yml': pool('1'),
+      'models.dstack.yml': 'type: volume\nname: models\nbackend: aws\nregion: us\nsize: 100GB\n',
+      'gw.dstack.yml': 'type: gateway\nname: gw\nbackend: aws\nregion: us\ndomain: "*.example.org"\n',
+    });
+    expect((await project()).others).toEqual([{ path: 'gw.dstack.yml', type: 'gateway', name: 'gw' }]);
+  });
+
+  test('tells of a mistake in its file itself; one that was never good is a problem of the project', async () => {
+    const watched = await watch({ 'pool.dstack.yml': pool('1') });
+    await watched.push({ 'pool.dstack.yml': pool('many'), 'other.dstack.yml': 'type: fleet\nnodes: many\n' });
+    const files = (await watched.project()).problems.map(({ file }) => file);
+    expect(new Set(files)).toEqual(new Set(['other.dstack.yml']));
+    const record = await watched.store.load('main/fleet:pool');
+    expect(record?.desired).toMatchObject({ spec: { nodes: { min: 1 } }, problems: [{ severity: 'error' }] });
+    const told = (await watched.events()).filter((text) => text.includes(' invalid: pool.dstack.yml'));
+    expect(told).toEqual([expect.stringMatching(/^fleet:pool invalid: .*; the last good spec stays$/)]);
+  });
+});
