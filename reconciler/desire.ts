@@ -3,6 +3,7 @@
 import type { DesiredRecord } from '../schemas/desired.ts';
 import type { Problem } from '../schemas/errors.ts';
 import { DEFAULT_POLICY, type Policy, rolloutPolicy } from '../schemas/policy.ts';
+import { isSameValue } from './plan/same.ts';
 import { type AssembleOptions, assemble } from './source/assemble.ts';
 import { mountedPaths, readMountIds } from './source/content.ts';
 import type { Source } from './source/git.ts';
@@ -33,7 +34,7 @@ export async function desiredOf(
   for (const [name, file] of services) {
     const before = known.get(name) ?? null;
     const isTouched = isAll || snapshot.touched === null || snapshot.touched.has(file.path);
-    const stays = before && isSound(before) && !isTouched && !hasMounts(file);
+    const stays = before && isSound(before) && !isTouched && !hasMounts(file) && saysTheSame(before, file);
     const own = rolloutPolicy(policy, name, file.spec?.model != null);
     const making = { ...options, mountId, commit: snapshot.commit, policy: own };
     next.set(name, stays ? before : recordOf(making, snapshot.doubts, file, before));
@@ -57,6 +58,15 @@ function isSound({ removed, problems, pending }: DesiredRecord): boolean {
   return !removed && !pending && errorsOf(problems).length === 0;
 }
 
+/** What it names may have come or gone with other files. */
+function saysTheSame({ problems }: DesiredRecord, file: ParsedFile): boolean {
+  return problems.length === 0 && file.problems.length === 0 ? true : isSameValue(problems, warningsOf(file));
+}
+
+function warningsOf({ problems }: ParsedFile): readonly Problem[] {
+  return problems.filter(({ severity }) => severity === 'warning');
+}
+
 function hasMounts(file: ParsedFile): boolean {
   return file.spec !== null && mountedPaths([file.spec]).length > 0;
 }
@@ -67,7 +77,7 @@ function recordOf(
   file: ParsedFile,
   before: DesiredRecord | null,
 ): DesiredRecord {
-  const warnings = file.problems.filter(({ severity }) => severity === 'warning');
+  const warnings = warningsOf(file);
   const assembled = assemble(file, options);
   const errors = [...doubts, ...(assembled.ok ? [] : assembled.problems)];
   if (!assembled.ok || errors.length > 0) return kept(before, [...errors, ...warnings]);

@@ -29,6 +29,8 @@ export interface BetweenOptions {
   readonly prices?: Plan['prices'];
   /** What masks values; absent: one that is forgotten afterwards. */
   readonly vault?: Vault;
+  /** The files are one file: what it names may be declared elsewhere. */
+  readonly isAlone?: boolean;
   /** Epoch ms, for windows; absent: now. */
   readonly now?: number;
 }
@@ -39,12 +41,12 @@ export async function planBetween(
   head: Side,
   options: BetweenOptions = {},
 ): Promise<Plan> {
-  const { root = '', prices = UNKNOWN, now = Date.now() } = options;
+  const { root = '', prices = UNKNOWN, isAlone = false, now = Date.now() } = options;
   const ask = askOnce(options.ask ?? NOBODY);
   // The same for both sides, so that equal values have equal masks.
   const vault = options.vault ?? createVault(randomBytes(32));
   const read = ({ files, mountIds = async () => new Map() }: Side) =>
-    wantedOf(files, { root, vault, mountIds, secrets: () => 'unknown here', refusal: () => null });
+    wantedOf(files, { root, vault, mountIds, isAlone, secrets: () => 'unknown here', refusal: () => null });
   const before = base ? await read(base) : EMPTY;
   const after = await read(head);
   const marketBefore = await askMarkets(before.desired, ask);

@@ -29,17 +29,19 @@ export interface WantedOptions extends Pick<AssembleOptions, 'secrets' | 'vault'
   readonly root: string;
   /** Names the content of what is mounted, as far as it is known. */
   readonly mountIds: (paths: readonly string[]) => Promise<ReadonlyMap<string, MountId>>;
+  /** A file by itself: what it names may be declared elsewhere. Absent: the files are all that there are. */
+  readonly isAlone?: boolean;
 }
 
 export async function wantedOf(
   files: readonly SourceFile[],
-  { root, mountIds, ...options }: WantedOptions,
+  { root, mountIds, isAlone = false, ...options }: WantedOptions,
 ): Promise<WantedServices> {
   const { policy, isPolicySound, profiles, problems } = settingsOf(files, root);
   const parsed = files
     .filter(({ path }) => isConfigurationPath(path))
     .map((file) => parseFile(file, { root, profiles }));
-  const tree = parseTree(parsed, policy);
+  const tree = parseTree(parsed, policy, !isAlone);
   const ids = await mountIds(mountedPaths([...tree.services.values()].flatMap(({ spec }) => spec ?? [])));
   const mountId = (path: string) => ids.get(path) ?? NOT_COMMITTED;
   const desired = new Map<string, DesiredService>();

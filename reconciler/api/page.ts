@@ -143,7 +143,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 table + table { margin-top: 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+td:first-child { overflow-wrap: anywhere; }
 th { color: var(--dim); font-weight: normal; }
 a { color: inherit; }
 .dim, .note { color: var(--dim); } .note { font-size: .9em; }

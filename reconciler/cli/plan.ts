@@ -57,8 +57,9 @@ function notAFolder(path: string, root: string, cwd: string): CommandFailure {
 }
 
 async function planAlone(session: Session, path: string, catalog: string | undefined): Promise<Plan> {
-  const head = { files: filesOf(readWholeTree(path, session.cwd)), commit: null };
-  return planBetween(null, head, await listedPrices(session, catalog));
+  const tree = readWholeTree(path, session.cwd);
+  const head = { files: filesOf(tree), commit: null };
+  return planBetween(null, head, { ...(await listedPrices(session, catalog)), isAlone: tree.isAlone });
 }
 
 /** Offers of a price list: what somebody published, not what is for sale now. */

@@ -22,7 +22,7 @@ import { profileRules } from '../../schemas/service-rules.ts';
 import { sparseOf } from '../../schemas/sparse.ts';
 import type { VolumeSpec } from '../../schemas/volume.ts';
 import { volumeSpecOf } from '../../schemas/volume-spec.ts';
-import { dependencyProblems, surroundingsOf } from './dependencies.ts';
+import { dependencyProblems, surroundingsOf, undeclared } from './dependencies.ts';
 
 export interface ParsedFile {
   /** In the repository, '/'-separated. */
@@ -60,7 +60,7 @@ export interface ParseContext {
 }
 
 export interface ParsedTree {
-  /** The services without errors, under their names, with the rollout policy that applies to each. */
+  /** The services without errors, under their names, with the rollout policy that applies to each, and what they name that is not there. */
   readonly services: ReadonlyMap<string, ParsedFile>;
   /** What is checked and listed, but not reconciled. */
   readonly others: readonly Pick<ParsedFile, 'path' | 'type' | 'name'>[];
@@ -114,8 +114,8 @@ export function parseFile(
   };
 }
 
-/** Puts the files of a commit together. */
-export function parseTree(files: readonly ParsedFile[], policy: Policy): ParsedTree {
+/** Puts the files of a commit together. `isWhole`: they are all that there are, so what they do not declare is not there. */
+export function parseTree(files: readonly ParsedFile[], policy: Policy, isWhole = true): ParsedTree {
   const claims = Map.groupBy(
     files.filter((file) => file.type === 'service' && file.name !== null),
     (file) => file.name ?? '',
@@ -123,6 +123,7 @@ export function parseTree(files: readonly ParsedFile[], policy: Policy): ParsedT
   const around = surroundingsOf(files);
   const services = new Map<string, ParsedFile>();
   const conflicts = new Map<string, readonly Problem[]>();
+  const missing: Problem[] = [];
   for (const [name, claimants] of claims) {
     const [file] = claimants;
     if (claimants.length > 1)
@@ -133,7 +134,11 @@ export function parseTree(files: readonly ParsedFile[], policy: Policy): ParsedT
     else if (file?.ok && file.spec) {
       const problems = dependencyProblems(file, file.spec, around);
       if (problems.length > 0) conflicts.set(name, problems);
-      else services.set(name, withPolicy(file, file.spec, policy));
+      else {
+        const warnings = isWhole ? undeclared(file, file.spec, around) : [];
+        missing.push(...warnings);
+        services.set(name, withPolicy(file, file.spec, warnings, policy));
+      }
     }
   }
   return {
@@ -141,7 +146,7 @@ export function parseTree(files: readonly ParsedFile[], policy: Policy): ParsedT
     others: files
       .filter(({ type, ok }) => ok && type !== 'service')
       .map(({ path, type, name }) => ({ path, type, name })),
-    problems: [...files.flatMap(({ problems }) => problems), ...[...conflicts.values()].flat()],
+    problems: [...files.flatMap(({ problems }) => problems), ...missing, ...[...conflicts.values()].flat()],
     conflicts,
   };
 }
@@ -213,6 +218,15 @@ function conflict(file: ParsedFile, claimants: readonly ParsedFile[]): Problem {
   };
 }
 
-function withPolicy(file: ParsedFile, spec: ServiceSpec, policy: Policy): ParsedFile {
-  return { ...file, spec: { ...spec, policy: rolloutPolicy(policy, spec.name, spec.model !== null) } };
+function withPolicy(
+  file: ParsedFile,
+  spec: ServiceSpec,
+  warnings: readonly Problem[],
+  policy: Policy,
+): ParsedFile {
+  return {
+    ...file,
+    problems: warnings.length > 0 ? [...file.problems, ...warnings] : file.problems,
+    spec: { ...spec, policy: rolloutPolicy(policy, spec.name, spec.model !== null) },
+  };
 }

@@ -99,6 +99,12 @@ describe('a plan of files', () => {
     expect(sent.changes[0]?.reason).toContain('the content of app changed');
   });
 
+  test('says what a service names that no file declares', async () => {
+    const plan = await planner();
+    const { problems } = await plan('main', files(`${WEB}fleets: [pool]\n`));
+    expect(problems).toMatchObject([{ path: 'fleets[0]', line: 5, column: 10, severity: 'warning' }]);
+  });
+
   test('is judged by the budget in force and by its own', async () => {
     const plan = await planner();
     const dear = await plan('main', files(WEB, 'budget: 1\n'));

@@ -798,4 +798,16 @@ describe('what is around services', () => {
     const told = (await watched.events()).filter((text) => text.includes(' invalid: pool.dstack.yml'));
     expect(told).toEqual([expect.stringMatching(/^fleet:pool invalid: .*; the last good spec stays$/)]);
   });
+
+  test('is missed by a service that names it until another commit declares it, and again when that is gone', async () => {
+    const watched = await watch({ 'web.dstack.yml': web('web', 'fleets: [pool]') });
+    const problems = async () => (await watched.desired('web'))?.problems.map(({ message }) => message);
+    const before = await watched.desired('web');
+    expect(await problems()).toEqual(['no file declares the fleet `pool`, so the service waits for it']);
+    await watched.push({ 'pool.dstack.yml': pool('1') });
+    expect(await problems()).toEqual([]);
+    expect((await watched.desired('web'))?.service).toEqual(before?.service);
+    await watched.push({ 'pool.dstack.yml': null });
+    expect(await problems()).toHaveLength(1);
+  });
 });

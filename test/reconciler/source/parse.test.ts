@@ -164,6 +164,56 @@ describe('a tree', () => {
     expect([...parseTree(fixed, DEFAULT_POLICY).services.keys()]).toEqual(['aa', 'bb', 'cc', 'dd', 'ee']);
   });
 
+  test('what a service names and no file declares is a warning where it is written, and holds nothing back', () => {
+    const files = [
+      parse('pool.dstack.yml', 'type: fleet\nname: gpu-pool\nnodes: 2\n'),
+      parse('data.dstack.yml', 'type: volume\nname: data\nbackend: aws\nregion: us\nsize: 10GB\n'),
+      parse('a.dstack.yml', `name: aa\n${SERVICE}fleets: [zeta, gpu-pol]\n`),
+      parse('b.dstack.yml', `name: bb\n${SERVICE}volumes: ["data:/data", "cache:/cache"]\n`),
+      parse('c.dstack.yml', `name: cc\n${SERVICE}gateway: edge\n`),
+      parse('d.dstack.yml', `name: dd\n${SERVICE}fleets: [shared/gpu-pool]\n`),
+      parse('e.dstack.yml', `name: ee\n${SERVICE}fleets: [idle]\nvolumes: [{name: [data, x], path: /x}]\n`),
+    ];
+    const tree = parseTree(files, DEFAULT_POLICY);
+    const warnings = (name: string) =>
+      tree.services.get(name)?.problems.filter(({ message }) => message.startsWith('no file'));
+    expect(warnings('aa')).toEqual([
+      {
+        file: 'a.dstack.yml',
+        line: 5,
+        column: 16,
+        path: 'fleets[1]',
+        message: 'no file declares the fleet `gpu-pol`, so the service waits for it',
+        fix: 'Did you mean `gpu-pool`?',
+        severity: 'warning',
+      },
+      expect.objectContaining({ path: 'fleets[0]', column: 10, fix: expect.stringMatching(/^Add a file/) }),
+    ]);
+    expect(warnings('bb')).toMatchObject([{ line: 5, column: 25, path: 'volumes[1]' }]);
+    expect(warnings('cc')).toMatchObject([
+      { path: 'gateway', message: 'no file declares the gateway `edge`' },
+    ]);
+    expect(warnings('dd')).toMatchObject([
+      { path: 'fleets[0]', fix: expect.stringMatching(/of this project/) },
+    ]);
+    // Another volume will do, so nothing is waited for.
+    expect(warnings('ee')).toMatchObject([{ message: 'no file declares the volume `x`' }]);
+    expect(tree.conflicts.size).toBe(0);
+    expect(tree.problems).toEqual(expect.arrayContaining([...(warnings('aa') ?? [])]));
+    const alone = parseTree(files, DEFAULT_POLICY, false);
+    expect(alone.problems.filter(({ message }) => message.startsWith('no file'))).toEqual([]);
+  });
+
+  test('a fleet that a profile names is looked for as well', () => {
+    const profiles = parseProfiles({
+      path: '.dstack/profiles.yml',
+      text: 'profiles: [{name: gpu, default: true, fleets: [nowhere]}]',
+    });
+    const context = { root: '', profiles: profiles.profiles };
+    const file = parseFile({ path: 'a.dstack.yml', text: `name: aa\n${SERVICE}` }, context);
+    expect(parseTree([file], DEFAULT_POLICY).problems).toMatchObject([{ path: 'fleets', line: 1 }]);
+  });
+
   test('each service has the rollout policy that the folder gives it', () => {
     const { policy } = parsePolicy({ path: 'trueup.yml', text: 'services: {web: {rollout: {surge: 4}}}' });
     const { services } = parseTree([parse('web.dstack.yml'), parse('api.dstack.yml')], policy);
