@@ -12,6 +12,7 @@ import {
 import { placesReplicas } from '../reconciler/view/offer-words.ts';
 import {
   countsOf,
+  shownAround,
   shownChanges,
   sourceWords,
   titleOf,
@@ -24,7 +25,7 @@ import { hiddenJson, link } from './escape.ts';
 import { lifeTexts } from './life-text.ts';
 import { fitted, type Shown, short, shortPlan } from './limit.ts';
 import { foldText } from './service-fold.ts';
-import { isFoldable, ranked, rowOf, tableText } from './service-table.ts';
+import { aroundRow, isFoldable, ranked, rowOf, tableText } from './service-table.ts';
 import type { CommentView, Marker } from './view.ts';
 
 /** UTF-8 bytes. GitHub refuses comments a little above 65,000, and counts in its own way. */
@@ -111,7 +112,7 @@ function jsonOf(text: string): unknown {
 /** Nothing to decide. */
 function isQuiet({ plan, life }: CommentView): boolean {
   const isWell = life.kind !== 'refused' && life.kind !== 'failed';
-  const hasNews = [shownChanges(plan), plan.warnings, plan.failures, plan.problems].some(
+  const hasNews = [shownChanges(plan), shownAround(plan), plan.warnings, plan.failures, plan.problems].some(
     ({ length }) => length > 0,
   );
   return isWell && !hasNews;
@@ -159,7 +160,7 @@ const FIELDS_OPEN = 10;
 
 function fullText(view: CommentView, bytes: number): string {
   const changes = ranked(view.plan);
-  const rows = changes.map(rowOf);
+  const rows = [...changes.map(rowOf), ...shownAround(view.plan).map(aroundRow)];
   const foldable = changes.filter(isFoldable);
   const foldOf = folder(foldable, changes.length === 1);
   const all: Shown<Part> = {
@@ -204,7 +205,8 @@ function folder(changes: readonly Change[], isAlone: boolean) {
 
 function headline(view: CommentView): string {
   const { plan } = view;
-  const counts = plan.changes.every(({ change }) => change === 'keep') ? 'nothing changes' : countsOf(plan);
+  const isChanged = [...plan.changes, ...shownAround(plan)].some(({ change }) => change !== 'keep');
+  const counts = isChanged ? countsOf(plan) : 'nothing changes';
   return `#### ${[`${verdictMark(view)} ${titleText(view)} ${counts}`, ...priceTexts(view)].join(' · ')}`;
 }
 

@@ -39,6 +39,15 @@ export function shortPlan(plan: Plan): Plan {
     ...plan,
     ...(plan.id === undefined ? {} : { id: short(plan.id, NAME) }),
     changes: plan.changes.map(shortChange),
+    ...(plan.around
+      ? {
+          around: plan.around.map((each) => ({
+            ...each,
+            name: short(each.name, NAME),
+            text: short(each.text),
+          })),
+        }
+      : {}),
     warnings: plan.warnings.map((warning) => ({
       ...warning,
       service: short(warning.service, NAME),

@@ -1,11 +1,19 @@
-// The table of a comment: a row for each service that changes, what does not change in one row, all of it in the last.
+// The table of a comment: a row for each service that changes, one for each fleet or volume that does, what does not
+// change in one row, all of it in the last.
 
 import { escaped, prose, table } from '../reconciler/view/markdown.ts';
 import { exclusionsOf, placesReplicas } from '../reconciler/view/offer-words.ts';
-import { MARKS, shownChanges, unchangedOf, unchangedWords, wayOf } from '../reconciler/view/plan-words.ts';
+import {
+  MARKS,
+  shownChanges,
+  unchangedAround,
+  unchangedOf,
+  unchangedWords,
+  wayOf,
+} from '../reconciler/view/plan-words.ts';
 import { added, differenceWords, isFree, steadyWords } from '../reconciler/view/price-words.ts';
 import { rangeOf } from '../reconciler/view/text.ts';
-import type { Change, GroupPlan, Plan, Price } from '../schemas/plan.ts';
+import type { AroundChange, Change, GroupPlan, Plan, Price } from '../schemas/plan.ts';
 import { short } from './limit.ts';
 
 /** Markdown cells, in the order of the head. */
@@ -27,6 +35,18 @@ export function rowOf(change: Change): TableRow {
   ];
 }
 
+/** Nothing of it is folded: its row says all. */
+export function aroundRow({ kind, name, change, text, price }: AroundChange): TableRow {
+  const words = `${change}: ${text}`;
+  return [
+    `\`${MARKS[change].text}\`${JOINED}&nbsp;${kind}&nbsp;${escaped(name)}`,
+    prose(short(words)),
+    '',
+    '',
+    price ? priceText(price) : '',
+  ];
+}
+
 /** Whether there is more to say than its row does. */
 export function isFoldable(change: Change): boolean {
   const { hold, fields } = change;
@@ -41,7 +61,8 @@ export function tableText(
   namesUnchanged: boolean,
 ): string {
   const left = rows.length - most;
-  const more = left > 0 ? [[`*… and ${left} more services*`, ...BLANK.slice(1)]] : [];
+  const what = rows.length > shownChanges(plan).length ? '' : ' services';
+  const more = left > 0 ? [[`*… and ${left} more${what}*`, ...BLANK.slice(1)]] : [];
   const body = [
     ...rows.slice(0, most),
     ...more,
@@ -128,10 +149,12 @@ function priceText(price: Price, tell = (text: string) => text): string {
 }
 
 function unchangedRow(plan: Plan, isNamed: boolean): TableRow[] {
-  const unchanged = unchangedOf(plan);
-  if (unchanged.length === 0) return [];
-  const words = isNamed ? unchangedWords(unchanged) : `${unchanged.length} unchanged`;
-  return [[`\`${MARKS.keep.text}\``, escaped(words), '', '', priceText(added(unchanged))]];
+  const [unchanged, around] = [unchangedOf(plan), unchangedAround(plan)];
+  const price = added([...unchanged, ...around]);
+  if (unchanged.length === 0 && isFree(price)) return [];
+  const services = isNamed ? unchangedWords(unchanged) : `${unchanged.length} unchanged`;
+  const words = unchanged.length > 0 ? services : 'what fleets keep, unchanged';
+  return [[`\`${MARKS.keep.text}\``, escaped(words), '', '', priceText(price)]];
 }
 
 /** One service alone is all there is. */

@@ -16,5 +16,6 @@ const APPLIES: { readonly [reason in FailOn]: (plan: Plan, commit: string) => bo
     changes.some(({ hold }) => hold?.reason === 'budget'),
   destroy: ({ deletions }) => deletions.length > 0,
   // This very commit is in force, and yet something would change.
-  drift: ({ base, changes }, commit) => base === commit && changes.some(({ change }) => change !== 'keep'),
+  drift: ({ base, changes, around = [] }, commit) =>
+    base === commit && [...changes, ...around].some(({ change }) => change !== 'keep'),
 };

@@ -1,42 +1,34 @@
 // What a commit asks for around its services: fleets, volumes, and the pool of idle machines. A file with errors, or a name that two
 // files claim, changes nothing: what was good before stays, and says why.
+import type { Around, DesiredAround } from '../schemas/around.ts';
 import type { DesiredRecord } from '../schemas/desired.ts';
 import type { Problem } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
-import { type DesiredFleet, type FleetSpec, IDLE_POOL } from '../schemas/fleet.ts';
+import { IDLE_POOL } from '../schemas/fleet.ts';
 import { IDLE_POOL_SPEC } from '../schemas/fleet-spec.ts';
 import { canonical } from '../schemas/json.ts';
 import { aroundOf, type Kind, nameAround } from '../schemas/keys.ts';
-import { durationText } from '../schemas/units.ts';
-import type { DesiredVolume, VolumeSpec } from '../schemas/volume.ts';
 import { errorsOf } from './desire.ts';
+import { aroundText } from './plan/around-text.ts';
 import { fleetsAsked } from './plan/fleet/asked.ts';
 import type { ParsedFile } from './source/parse.ts';
 import type { Snapshot } from './source/snapshot.ts';
 import type { DesiredChange } from './store/store.ts';
-
-export type Desired = DesiredFleet | DesiredVolume;
-
-/** By the name of its key: `fleet:pool`. */
-export type Around = ReadonlyMap<string, Desired>;
 
 export function aroundWanted(
   { files, commit }: Pick<Snapshot, 'files' | 'commit'>,
   known: Around,
   services: ReadonlyMap<string, DesiredRecord>,
 ): Around {
-  const wanted = new Map<string, Desired>();
-  const claims = Map.groupBy(
-    [...files.values()].filter(({ type, name }) => (type === 'fleet' || type === 'volume') && name !== null),
-    ({ type, name }) => nameAround(type as Kind, name ?? ''),
-  );
-  for (const [name, claimants] of claims) {
+  const wanted = new Map<string, DesiredAround>();
+  for (const [name, claimants] of claimsIn(files)) {
     const before = known.get(name);
     const [file] = claimants;
     const problems =
       claimants.length > 1 ? claimants.map((each) => claimedTwice(each, claimants)) : errorsIn(file);
     const spec = problems.length > 0 ? before?.spec : (file?.fleet ?? file?.volume);
-    if (spec && file) wanted.set(name, kept(before, { file: file.path, commit, spec, problems } as Desired));
+    if (spec && file)
+      wanted.set(name, kept(before, { file: file.path, commit, spec, problems } as DesiredAround));
   }
   for (const [name, before] of known) {
     // One that cannot be read at all does not say what it is any more.
@@ -48,6 +40,13 @@ export function aroundWanted(
   if (isPooled && !wanted.has(pool))
     wanted.set(pool, kept(known.get(pool), { file: '', commit, spec: IDLE_POOL_SPEC, problems: [] }));
   return wanted;
+}
+
+/** What is wrong with names that several files claim, where nothing is kept that could say so itself. */
+export function aroundConflicts(files: Snapshot['files'], wanted: Around): Problem[] {
+  return [...claimsIn(files)]
+    .filter(([name, claimants]) => claimants.length > 1 && !wanted.has(name))
+    .flatMap(([, claimants]) => claimants.map((each) => claimedTwice(each, claimants)));
 }
 
 export function aroundChanges(project: string, known: Around, next: Around): DesiredChange[] {
@@ -78,12 +77,19 @@ const GONE: { readonly [kind in Kind]: string } = {
   volume: 'its file is gone; the volume stays, with what is on it: only a person deletes it, where it is',
 };
 
+function claimsIn(files: Snapshot['files']): Map<string, ParsedFile[]> {
+  return Map.groupBy(
+    [...files.values()].filter(({ type, name }) => (type === 'fleet' || type === 'volume') && name !== null),
+    ({ type, name }) => nameAround(type as Kind, name ?? ''),
+  );
+}
+
 function errorsIn(file: ParsedFile | undefined): readonly Problem[] {
   return file && !file.ok ? errorsOf(file.problems) : [];
 }
 
 /** The very same record where it asks for the same. */
-function kept(before: Desired | undefined, now: Desired): Desired {
+function kept(before: DesiredAround | undefined, now: DesiredAround): DesiredAround {
   const isSame = before && canonical({ ...before, commit: '' }) === canonical({ ...now, commit: '' });
   return isSame ? before : now;
 }
@@ -104,11 +110,8 @@ function claimedTwice({ path, type, name, locate }: ParsedFile, claimants: reado
   };
 }
 
-function changeEvents(
-  service: string,
-  was: Desired | undefined,
-  { file, spec, problems }: Desired,
-): NewEvent[] {
+function changeEvents(service: string, was: DesiredAround | undefined, is: DesiredAround): NewEvent[] {
+  const { file, spec, problems } = is;
   const [problem] = errorsOf(problems);
   if (problem && canonical(problems) === canonical(was?.problems ?? [])) return [];
   if (problem) {
@@ -120,20 +123,7 @@ function changeEvents(
     {
       service,
       event: 'desired',
-      reason: `${'nodes' in spec ? fleetText(spec) : volumeText(spec)}${file === '' ? '' : `, from ${file}`}`,
+      reason: `${aroundText(is)}${file === '' ? '' : `, from ${file}`}`,
     },
   ];
-}
-
-function fleetText({ name, nodes: { min, max }, idleMs }: FleetSpec): string {
-  if (name === IDLE_POOL) return 'machines that services leave are kept for a while, as their files say';
-  const kept = min === 0 ? 'no machine is kept' : `${min} machine${min === 1 ? ' is' : 's are'} kept`;
-  const most = max === null ? 'as many as are asked for may be made' : `at most ${max} at once`;
-  const idle = idleMs === null ? 'for ever' : `for ${durationText(idleMs / 1000)}`;
-  return `${kept}, ${most}; idle ones stay ${idle}`;
-}
-
-function volumeText({ backend, region, sizeGib, existing }: VolumeSpec): string {
-  const where = region === '' ? backend : `${backend} (${region})`;
-  return existing === null ? `${sizeGib} GB in ${where}` : `${existing} in ${where}`;
 }

@@ -10,9 +10,9 @@ import type { Offer } from '../schemas/offer.ts';
 import { offersOfAll } from './offers.ts';
 import { askedText } from './plan/asked.ts';
 import { combine } from './plan/combine.ts';
-import { satisfies } from './plan/fits.ts';
 import { isGuest } from './plan/fleet/facts.ts';
-import { fullText, isIdle, roomIn } from './plan/fleet/lend.ts';
+import { fullText, roomIn } from './plan/fleet/lend.ts';
+import { idleOffers } from './plan/fleet/offered.ts';
 import type { Store } from './store/store.ts';
 
 export interface FleetsOptions {
@@ -125,16 +125,7 @@ async function answerOf(
   const { spec } = desired;
   const wish = combine(placement, spec.placement);
   if (!wish) return none('full', `nothing can be what both the service and the fleet ${name} ask for`);
-  const idle = state.machines
-    .filter((machine) => isIdle(machine) && satisfies(machine.offer, wish))
-    .map(
-      ({ offer }): Offer => ({
-        ...offer,
-        availability: 'idle',
-        fleet: name,
-        ...(isIdleOnly && { isIdleOnly }),
-      }),
-    );
+  const idle = idleOffers(name, state, wish, isIdleOnly);
   if (isIdleOnly) return { ...none('full', `no machine of fleet ${name} is idle`), offers: idle };
   const room = roomIn(spec, state);
   if (room === 0) return { ...none('full', fullText(spec, state)), offers: idle };

@@ -1,10 +1,15 @@
 // Asks what backends would sell for every group of many services, and what that comes to.
+import type { Around } from '../schemas/around.ts';
 import type { DesiredService, Placement, ProcessSpec, ServiceSpec } from '../schemas/desired.ts';
 import { Failure } from '../schemas/errors.ts';
+import type { FleetSpec } from '../schemas/fleet.ts';
 import { canonical } from '../schemas/json.ts';
 import type { Market } from '../schemas/offer.ts';
+import type { AroundContext } from './plan/around-changes.ts';
 import type { MarketOf } from './plan/diff.ts';
+import { unitOf } from './plan/fleet/price.ts';
 import { changedPrice, groupPlanOf } from './plan/price.ts';
+import { type Lasting, marketFor, marketOfFleet, type Standing, type Supply } from './supply.ts';
 
 /** What a process is made of may tell what machine it needs. */
 export type Ask = (
@@ -28,13 +33,14 @@ export function askOnce(ask: Ask): Ask {
 export async function askMarkets(
   services: ReadonlyMap<string, Pick<DesiredService, 'spec'>>,
   ask: Ask,
+  supply: Supply,
 ): Promise<MarketOf> {
   const groups = [...services].flatMap(([service, { spec }]) =>
-    spec.groups.map((group) => ({ service, group })),
+    spec.groups.map((group) => ({ service, group, spec })),
   );
   const answers = await Promise.all(
-    groups.map(async ({ service, group }) => {
-      const market = await ask(group.placement, group.process);
+    groups.map(async ({ service, group, spec }) => {
+      const market = await marketFor(group, spec, ask, supply);
       return [keyOf(service, group.name), market] as const;
     }),
   );
@@ -42,9 +48,38 @@ export async function askMarkets(
   return (service, group) => byGroup.get(keyOf(service, group));
 }
 
+/** What one machine of a fleet would cost. Throws where that cannot be said. */
+export async function priceOfMachine(spec: FleetSpec, ask: Ask, supply: Lasting): Promise<number> {
+  const market = await marketOfFleet(spec, ask, supply);
+  const [failure] = market.failures;
+  if (failure) throw new Failure('transient', `${failure.backend} cannot say its prices: ${failure.message}`);
+  const price = unitOf(market);
+  if (price === null) throw new Failure('no-capacity', `fleet ${spec.name}: nothing is for sale for it`);
+  return price;
+}
+
+/** What a plan goes by for what is around services; fleets that keep machines, or have some at first, are asked for. */
+export async function aroundContext(
+  { around: known, states }: Standing,
+  wanted: Around,
+  ask: Ask,
+  lasting: Lasting,
+): Promise<AroundContext> {
+  const fleets = [...wanted.values()].flatMap(({ spec }) =>
+    'nodes' in spec && spec.refusal === null && spec.nodes.target > 0 ? [spec] : [],
+  );
+  const answers = fleets.map(async (spec) => [spec.name, await marketOfFleet(spec, ask, lasting)] as const);
+  const markets = new Map(await Promise.all(answers));
+  return { known, wanted, states, marketOf: (fleet) => markets.get(fleet) };
+}
+
 /** What a service would cost by itself, by what is sold now. Throws where that cannot be said for all of it. */
-export async function priceOfSpec(spec: ServiceSpec, ask: Ask): Promise<{ readonly steadyMax: number }> {
-  const markets = await Promise.all(spec.groups.map(({ placement, process }) => ask(placement, process)));
+export async function priceOfSpec(
+  spec: ServiceSpec,
+  ask: Ask,
+  supply: Supply,
+): Promise<{ readonly steadyMax: number }> {
+  const markets = await Promise.all(spec.groups.map((group) => marketFor(group, spec, ask, supply)));
   const [failure] = markets.flatMap(({ failures }) => failures);
   if (failure) throw new Failure('transient', `${failure.backend} cannot say its prices: ${failure.message}`);
   const groups = spec.groups.map((group, index) => groupPlanOf(group, markets[index]));

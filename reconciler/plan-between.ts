@@ -5,12 +5,22 @@ import type { Actual } from '../schemas/actual.ts';
 import type { DesiredRecord, DesiredService } from '../schemas/desired.ts';
 import type { Plan } from '../schemas/plan.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
-import { type Ask, askMarkets, askOnce } from './markets.ts';
+import { aroundConflicts, aroundWanted } from './around.ts';
+import { aroundAsIf } from './around-as-if.ts';
+import { type Ask, aroundContext, askMarkets, askOnce } from './markets.ts';
 import { decide } from './plan/decide.ts';
 import { type MarketOf, planOf } from './plan/diff.ts';
-import { previewOf } from './preview.ts';
+import { askedRecords, previewOf } from './preview.ts';
 import { createVault, type Vault } from './secrets.ts';
-import { type SourceFile, type WantedOptions, type WantedServices, wantedOf } from './wanted.ts';
+import type { Lasting } from './supply.ts';
+import {
+  type ReadFiles,
+  type SourceFile,
+  unique,
+  type WantedOptions,
+  type WantedServices,
+  wantedOf,
+} from './wanted.ts';
 
 /** The configuration files of one version, `trueup.yml` and the profiles among them, from the root of the repository. */
 export interface Side {
@@ -49,20 +59,33 @@ export async function planBetween(
     wantedOf(files, { root, vault, mountIds, isAlone, secrets: () => 'unknown here', refusal: () => null });
   const before = base ? await read(base) : EMPTY;
   const after = await read(head);
-  const marketBefore = await askMarkets(before.desired, ask);
+  const applied = inForce(before);
+  const known = aroundWanted({ files: before.files, commit: '' }, new Map(), applied.known);
+  const fresh = { around: known, states: new Map(), ...LASTING };
+  const marketBefore = await askMarkets(before.desired, ask, fresh);
   const states = [...before.desired].map(
     ([name, service]) => [name, runningState(service, marketBefore)] as const,
   );
+  const { marketOf } = await aroundContext(fresh, known, ask, LASTING);
+  const standing = { around: known, states: aroundAsIf(known, before.desired, marketOf) };
   const found = { ...after, unread: stillUnread(before, after) };
+  const next = askedRecords(applied.known, found);
+  const wanted = aroundWanted({ files: after.files, commit: '' }, known, next);
+  const supply = { ...standing, around: wanted, ...LASTING, isAlone };
   return planOf(after.desired, new Map(states), {
     commit: head.commit,
     base: base?.commit ?? null,
     unread: found.unread,
-    problems: after.problems,
+    problems: unique([
+      ...after.problems,
+      ...[...wanted.values()].flatMap(({ problems }) => problems),
+      ...aroundConflicts(after.files, wanted),
+    ]),
     policy: after.policy,
-    marketOf: await askMarkets(after.desired, ask),
+    marketOf: await askMarkets(after.desired, ask, supply),
+    around: await aroundContext(standing, wanted, ask, LASTING),
     prices,
-    ...(await previewOf({ ...inForce(before), found, ask, now })),
+    ...(await previewOf({ ...applied, found, ask, supply, now })),
   });
 }
 
@@ -72,12 +95,16 @@ const UNKNOWN: Plan['prices'] = { source: 'snapshot', date: null };
 
 const NOBODY: Ask = () => ({ offers: [], total: 0, excluded: [], failures: [] });
 
-const EMPTY: WantedServices = {
+/** Price lists are of clouds. */
+const LASTING: Lasting = { lasts: () => true };
+
+const EMPTY: ReadFiles = {
   desired: new Map(),
   unread: new Set(),
   broken: new Set(),
   problems: [],
   policy: null,
+  files: new Map(),
 };
 
 /** As a server would have it that has applied what was before. */

@@ -1,21 +1,26 @@
 // Answers "what would change": for the newest commit, or for files that are no commit yet. Executes nothing.
 import { posix } from 'node:path';
+import type { Around } from '../schemas/around.ts';
 import type { DesiredRecord, DesiredService } from '../schemas/desired.ts';
 import type { Plan, PlanWarning } from '../schemas/plan.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
-import { type Ask, askMarkets, askOnce } from './markets.ts';
+import { aroundConflicts, aroundWanted } from './around.ts';
+import { type Ask, aroundContext, askMarkets, askOnce } from './markets.ts';
 import { planOf } from './plan/diff.ts';
-import { previewOf } from './preview.ts';
+import { askedRecords, previewOf } from './preview.ts';
 import type { MountId } from './source/content.ts';
 import type { KeyRecord, Store } from './store/store.ts';
-import { type SourceFile, type WantedOptions, type WantedServices, wantedOf } from './wanted.ts';
+import { type Lasting, standingOf } from './supply.ts';
+import { type SourceFile, unique, type WantedOptions, type WantedServices, wantedOf } from './wanted.ts';
 
 export interface PlannerOptions {
-  readonly store: Pick<Store, 'list' | 'now'>;
+  readonly store: Pick<Store, 'list' | 'around' | 'now'>;
   readonly wanted: (project: string) => WantedOptions;
   /** What all backends of a project say to a placement. */
   readonly market: (project: string, ...question: Parameters<Ask>) => ReturnType<Ask>;
+  /** Whether machines of a backend outlive what runs on them. Absent: those of all do. */
+  readonly lastingOf?: (project: string) => Lasting;
   /** Where the market's prices come from. Absent: they are asked now. */
   readonly prices?: (project: string) => Plan['prices'];
   /** Whether a commit waits to be approved. Absent: none does. */
@@ -32,33 +37,53 @@ export type Planner = (
   objects?: Objects,
 ) => Promise<Plan>;
 
-export function createPlanner({ store, wanted, market, prices, applyOf }: PlannerOptions): Planner {
+export function createPlanner(options: PlannerOptions): Planner {
+  const { store, market, prices, applyOf, lastingOf } = options;
   return async (project, files, objects = {}) => {
-    const [records, now] = await Promise.all([store.list(project), store.now()]);
+    const [records, beside, now] = await Promise.all([
+      store.list(project),
+      store.around(project),
+      store.now(),
+    ]);
     const state = records.find(({ service }) => service === '')?.state as ProjectState | null | undefined;
     const states = statesOf(records);
-    const options = withObjects(wanted(project), objects);
-    const found = files ? await wantedOf(placed(files, options.root), options) : committedOf(records, state);
+    const wanted = withObjects(options.wanted(project), objects);
+    const sent = files && (await wantedOf(placed(files, wanted.root), wanted));
+    const read = sent ?? committedOf(records, state);
+    const found = { ...read, unread: new Set([...read.unread, ...madeOf(records, read.broken)]) };
     const ask: Ask = askOnce((...question) => market(project, ...question));
-    const unread = new Set([...found.unread, ...madeOf(records, found.broken)]);
+    const known = desiredRecords(records);
+    const standing = standingOf(beside);
+    const asked = sent
+      ? aroundWanted({ files: sent.files, commit: '' }, standing.around, askedRecords(known, found))
+      : pendingAround(state, standing.around);
+    const supply = { ...standing, around: asked, ...(lastingOf?.(project) ?? { lasts: () => true }) };
+    const commit = files ? null : (state?.commit ?? null);
+    const isGated = applyOf?.(project) === 'gated';
     const preview = await previewOf({
       project,
-      commit: files ? null : (state?.commit ?? null),
+      commit,
       store,
       state: state ?? null,
-      known: desiredRecords(records),
-      found: { ...found, unread },
+      known,
+      found,
       ask,
-      isGated: applyOf?.(project) === 'gated',
+      supply,
+      isGated,
       now,
     });
     return planOf(found.desired, states, {
-      commit: files ? null : (state?.commit ?? null),
+      commit,
       base: files ? (state?.applied ?? state?.commit ?? null) : (state?.applied ?? appliedCommit(states)),
-      unread,
-      problems: found.problems,
+      unread: found.unread,
+      problems: unique([
+        ...found.problems,
+        ...[...asked.values()].flatMap(({ problems }) => problems),
+        ...(sent ? aroundConflicts(sent.files, asked) : []),
+      ]),
       policy: found.policy,
-      marketOf: await askMarkets(found.desired, ask),
+      marketOf: await askMarkets(found.desired, ask, supply),
+      around: await aroundContext(standing, asked, ask, supply),
       ...(prices ? { prices: prices(project) } : {}),
       ...preview,
       policyWarnings: [...(files ? [] : sourceWarnings(state)), ...(preview.policyWarnings ?? [])],
@@ -68,6 +93,12 @@ export function createPlanner({ store, wanted, market, prices, applyOf }: Planne
 }
 
 // Private
+
+/** What the newest commit asks for is in force, unless it waits to be approved. */
+function pendingAround(state: ProjectState | null | undefined, known: Around): Around {
+  const waits = state?.pending?.around;
+  return waits ? new Map(Object.entries(waits)) : known;
+}
 
 function placed(files: readonly SourceFile[], root: string): SourceFile[] {
   return files.map(({ path, text }) => ({ path: posix.join(root, path), text }));

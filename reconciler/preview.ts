@@ -1,14 +1,16 @@
 // What of a plan would have to wait, judged by the very rules that admit a commit: budgets, windows, approval, suspension.
-import type { DesiredRecord } from '../schemas/desired.ts';
+import type { DesiredRecord, ServiceSpec } from '../schemas/desired.ts';
+import type { FleetSpec } from '../schemas/fleet.ts';
 import type { Hold, PlanWarning } from '../schemas/plan.ts';
 import { DEFAULT_POLICY } from '../schemas/policy.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import { readCosts } from './costs.ts';
-import { type Ask, priceOfSpec } from './markets.ts';
+import { type Ask, priceOfMachine, priceOfSpec } from './markets.ts';
 import { type Admission, type AdmitInput, admit, costsOf, countedBefore, policiesFor } from './plan/admit.ts';
 import type { PlanContext } from './plan/diff.ts';
 import { policyChanges } from './plan/loosened.ts';
 import type { Store } from './store/store.ts';
+import type { Supply } from './supply.ts';
 import type { WantedServices } from './wanted.ts';
 
 export interface PreviewOptions {
@@ -23,6 +25,8 @@ export interface PreviewOptions {
   readonly known: ReadonlyMap<string, DesiredRecord>;
   readonly found: WantedServices;
   readonly ask: Ask;
+  /** With what the files ask for around services. */
+  readonly supply: Supply;
   /** Whether commits wait to be approved. */
   readonly isGated: boolean;
   readonly now: number;
@@ -30,8 +34,8 @@ export interface PreviewOptions {
 
 export async function previewOf(
   options: PreviewOptions,
-): Promise<Pick<PlanContext, 'holdOf' | 'policyWarnings'>> {
-  const { state, known, found, isGated, now } = options;
+): Promise<Pick<PlanContext, 'holdOf' | 'policyWarnings' | 'budget'>> {
+  const { state, known, found, ask, supply, isGated, now } = options;
   const commit = options.commit ?? FILES;
   const question: Omit<AdmitInput, 'costs'> = {
     commit,
@@ -46,8 +50,12 @@ export async function previewOf(
     servicesBefore: countedBefore(state, options.commit),
     now,
   };
-  const priceOf: Parameters<typeof readCosts>[0]['priceOf'] = (spec) => priceOfSpec(spec, options.ask);
-  const costs = await readCosts({ ...options, priceOf, next: question.next }, costsOf(question));
+  const prices = {
+    priceOf: (spec: ServiceSpec) => priceOfSpec(spec, ask, supply),
+    priceOfMachine: (spec: FleetSpec) => priceOfMachine(spec, ask, supply),
+    standing: async () => supply,
+  };
+  const costs = await readCosts({ ...options, ...prices, next: question.next }, costsOf(question));
   const admission = admit({ ...question, costs });
   return {
     holdOf: (service) => holdOf(admission, service) ?? (isGated ? APPROVAL : undefined),
@@ -56,20 +64,14 @@ export async function previewOf(
       ...admission.warnings,
       ...budgetWarnings(admission),
     ],
+    budget: leastOf([question.policies.before.budget, question.policies.own.budget]),
   };
 }
 
-// Private
-
-/** Stands for the commit that files are not yet. */
-const FILES = '';
-
-const APPROVAL: Hold = { reason: 'approval', detail: 'somebody has to approve it', until: null };
-
 /** As if the files were the newest commit. What does not parse stays as it is. */
-function askedRecords(
+export function askedRecords(
   known: ReadonlyMap<string, DesiredRecord>,
-  { desired, unread }: WantedServices,
+  { desired, unread }: Pick<WantedServices, 'desired' | 'unread'>,
 ): Map<string, DesiredRecord> {
   const next = new Map<string, DesiredRecord>();
   for (const name of unread) {
@@ -79,6 +81,18 @@ function askedRecords(
   for (const [name, service] of desired) next.set(name, { service, removed: false, problems: [] });
   return next;
 }
+
+// Private
+
+function leastOf(limits: readonly (number | null)[]): number | null {
+  const known = limits.filter((limit) => limit !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Stands for the commit that files are not yet. */
+const FILES = '';
+
+const APPROVAL: Hold = { reason: 'approval', detail: 'somebody has to approve it', until: null };
 
 function holdOf({ waiting }: Admission, service: string): Hold | undefined {
   const pending = waiting.get(service);

@@ -1,10 +1,11 @@
 // What is kept of a project once a commit has been judged: which commit is in force, by which rules, and what is wrong
 // with files that belong to no service.
+import type { Around } from '../schemas/around.ts';
 import type { DesiredRecord } from '../schemas/desired.ts';
 import type { Problem } from '../schemas/errors.ts';
 import { strangers } from '../schemas/policy-names.ts';
 import type { Policies, ProjectState } from '../schemas/project.ts';
-import type { Around } from './around.ts';
+import { aroundConflicts } from './around.ts';
 import type { Admission } from './plan/admit.ts';
 import type { Source } from './source/git.ts';
 import type { Snapshot } from './source/snapshot.ts';
@@ -19,8 +20,9 @@ export interface Asked {
 export interface Judged {
   readonly admission: Admission;
   readonly policies: Policies;
-  /** What the commit asks for around its services. */
+  /** What the commit asks for around its services, and whether that is something else than what is in force. */
   readonly around: Around;
+  readonly changesAround: boolean;
   /** Whether the commit is in force, but for what waits. */
   readonly isApplied: boolean;
 }
@@ -28,12 +30,17 @@ export interface Judged {
 export function stateAfter(
   { pending, ...before }: ProjectState,
   { commit, snapshot }: Asked,
-  { admission, policies, around, isApplied }: Judged,
+  { admission, policies, around, changesAround, isApplied }: Judged,
   now: number,
 ): ProjectState {
   const since = pending?.commit === commit.commit ? pending.since : now;
   const policy = snapshot.policy ?? undefined;
-  const waits = { commit: commit.commit, since, ...(policy && { policy }) };
+  const waits = {
+    commit: commit.commit,
+    since,
+    ...(policy && { policy }),
+    ...(changesAround && { around: Object.fromEntries(around) }),
+  };
   return {
     ...before,
     commit: commit.commit,
@@ -44,6 +51,7 @@ export function stateAfter(
     problems: [
       ...snapshot.problems,
       ...strangers(snapshot.mentions, [...admission.records.keys()]),
+      ...aroundConflicts(snapshot.files, around),
       ...homeless(snapshot, [...admission.records.values(), ...(isApplied ? around.values() : [])]),
     ],
     others: othersOf(snapshot),

@@ -1,6 +1,7 @@
 // The pass of a project's own key: fetches the branch, turns what a commit changed into desired documents, and lets in
 // what may be applied now; what has to wait is looked at again in every pass. A file that fails to parse removes
 // nothing; neither does a source that cannot be reached.
+import type { Around, DesiredAround } from '../schemas/around.ts';
 import type { DesiredRecord } from '../schemas/desired.ts';
 import { asFailure, Failure } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
@@ -8,9 +9,9 @@ import { canonical } from '../schemas/json.ts';
 import { isSuspended, type Policy } from '../schemas/policy.ts';
 import type { ProjectState } from '../schemas/project.ts';
 import type { ServiceState } from '../schemas/rollout.ts';
-import { type Around, aroundChanges, aroundNews, aroundWanted, type Desired } from './around.ts';
+import { aroundChanges, aroundNews, aroundWanted } from './around.ts';
 import type { BoundaryHook } from './boundary.ts';
-import { type PriceOf, readCosts } from './costs.ts';
+import { type PriceOf, type PriceOfMachine, readCosts } from './costs.ts';
 import { desiredOf } from './desire.ts';
 import { newsOf } from './news.ts';
 import { type AdmitInput, admit, costsOf, countedBefore, policiesFor } from './plan/admit.ts';
@@ -22,6 +23,7 @@ import type { AssembleOptions } from './source/assemble.ts';
 import type { Source } from './source/git.ts';
 import { emptyCache, readSnapshot } from './source/snapshot.ts';
 import type { Claim, DesiredChange, Settlement, Store } from './store/store.ts';
+import { standingOf } from './supply.ts';
 
 export interface SyncOptions {
   readonly project: string;
@@ -36,6 +38,7 @@ export interface SyncOptions {
   readonly approved: (project: string) => Promise<string | null>;
   /** Only asked where a budget needs it. */
   readonly priceOf: PriceOf;
+  readonly priceOfMachine: PriceOfMachine;
   readonly pollMs: number;
   /** In [0, 1): spreads the polls of many daemons. */
   readonly random: () => number;
@@ -65,7 +68,7 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
     const all = await store.list(project);
     const pairs = all.filter(({ service, desired }) => service !== '' && desired !== null);
     const beside = (await store.around(project)).filter(({ desired }) => desired !== null);
-    around = new Map(beside.map(({ service, desired }) => [service, desired as Desired]));
+    around = new Map(beside.map(({ service, desired }) => [service, desired as DesiredAround]));
     return new Map(pairs.map(({ service, desired }) => [service, desired as DesiredRecord]));
   }
 
@@ -103,14 +106,17 @@ export function createSync(options: SyncOptions): (claim: Claim) => Promise<Sett
       servicesBefore: countedBefore(before, commit.commit),
       now: claim.now,
     };
-    const costs = await readCosts({ ...options, known, next }, costsOf(question));
+    const standing = async () => ({
+      ...standingOf(await store.around(project)),
+      around: aroundWanted(snapshot, around, next),
+    });
+    const costs = await readCosts({ ...options, standing, known, next }, costsOf(question));
     const admission = admit({ ...question, costs });
     const wanted = aroundWanted(snapshot, around, admission.records);
+    const changesAround = aroundChanges(project, around, wanted).length > 0;
     const asksNothing =
-      admission.waiting.size === 0 &&
-      isSamePolicy(snapshot.policy, policies.own) &&
-      aroundChanges(project, around, wanted).length === 0;
-    return { admission, policies, around: wanted, isApplied: isApproved || asksNothing };
+      admission.waiting.size === 0 && isSamePolicy(snapshot.policy, policies.own) && !changesAround;
+    return { admission, policies, around: wanted, changesAround, isApplied: isApproved || asksNothing };
   }
 
   async function write(claim: Claim, context: Before, wished: Asked): Promise<ProjectState> {

@@ -6,7 +6,7 @@ import { Failure } from '../schemas/errors.ts';
 import { nameAround } from '../schemas/keys.ts';
 import type { Replica, ServiceState } from '../schemas/rollout.ts';
 import type { DesiredVolume, Mounted, VolumeState } from '../schemas/volume.ts';
-import { combine } from './plan/combine.ts';
+import { ANYWHERE, combine } from './plan/combine.ts';
 import { isNetworkVolume, namesOf, volumesOf } from './plan/mounts.ts';
 import type { Store } from './store/store.ts';
 
@@ -205,18 +205,6 @@ async function offersAt(
     ? { ...fact, offers: fact.offers.map((offer) => ({ ...offer, mounted })) }
     : fact;
 }
-
-const ANYWHERE: Placement = {
-  requirement: { cpu: null, memoryGib: null, diskGib: null, gpu: null },
-  backends: null,
-  regions: null,
-  availabilityZones: null,
-  instanceTypes: null,
-  spotPolicy: 'auto',
-  maxPrice: null,
-  reservation: null,
-  fleets: null,
-};
 
 /** Of the first place that has something to offer comes all; where none has, the first reason counts. */
 function together(facts: readonly OffersFact[]): OffersFact {

@@ -24,6 +24,11 @@ export interface WantedServices {
   readonly policy: Policy | null;
 }
 
+export interface ReadFiles extends WantedServices {
+  /** All of them, by path. */
+  readonly files: ReadonlyMap<string, ParsedFile>;
+}
+
 export interface WantedOptions extends Pick<AssembleOptions, 'secrets' | 'vault' | 'refusal'> {
   /** The watched folder, '' for the whole repository; its policy and profiles are found among the files. */
   readonly root: string;
@@ -36,7 +41,7 @@ export interface WantedOptions extends Pick<AssembleOptions, 'secrets' | 'vault'
 export async function wantedOf(
   files: readonly SourceFile[],
   { root, mountIds, isAlone = false, ...options }: WantedOptions,
-): Promise<WantedServices> {
+): Promise<ReadFiles> {
   const { policy, isPolicySound, profiles, problems } = settingsOf(files, root);
   const parsed = files
     .filter(({ path }) => isConfigurationPath(path))
@@ -58,7 +63,14 @@ export async function wantedOf(
     broken: new Set(parsed.filter(({ ok }) => !ok).map(({ path }) => path)),
     problems: unique(found),
     policy: isPolicySound ? policy : null,
+    files: new Map(parsed.map((file) => [file.path, file])),
   };
+}
+
+/** A problem of a file may come back from assembling it. */
+export function unique(problems: readonly Problem[]): Problem[] {
+  const byText = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+  return [...byText.values()];
 }
 
 // Private
@@ -87,10 +99,4 @@ function unreadOf(
 ): Set<string> {
   const names = parsed.flatMap(({ ok, type, name }) => (ok && type !== 'service' ? [] : (name ?? [])));
   return new Set([...conflicts.keys(), ...names].filter((name) => !desired.has(name)));
-}
-
-/** A problem of a file may come back from assembling it. */
-function unique(problems: readonly Problem[]): Problem[] {
-  const byText = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
-  return [...byText.values()];
 }

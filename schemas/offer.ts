@@ -46,6 +46,8 @@ export interface Market {
   readonly excluded: readonly Exclusion[];
   /** Backends that could not be asked, or did not answer in time. */
   readonly failures: readonly { readonly backend: string; readonly message: string }[];
+  /** So many replicas find room at once, however many are for sale. Absent: all. */
+  readonly room?: number;
 }
 
 /** What is idle costs nothing more; then the cheapest. Total, for offers of different things. */

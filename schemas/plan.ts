@@ -37,6 +37,8 @@ export const offerSchema = z.object({
   spot: z.boolean(),
   price: z.number(),
   availability: z.enum(['unknown', 'available', 'idle', 'busy', 'no-quota', 'not-available']),
+  /** The fleet whose machine it is, or would be. Absent: it is bought for one replica alone. */
+  fleet: z.string().optional(),
 });
 
 /** One RFC 6902 operation. */
@@ -142,6 +144,18 @@ export const changeSchema = z.object({
 });
 export type Change = z.infer<typeof changeSchema>;
 
+/** A fleet or volume: what becomes of it, in words. */
+export const aroundChangeSchema = z.object({
+  kind: z.enum(['fleet', 'volume']),
+  name: z.string(),
+  /** A volume is made or kept, whatever its file says: there is no other change of one that is there. */
+  change: z.enum(['create', 'update', 'delete', 'keep']),
+  text: z.string(),
+  /** Of a fleet: its machines that no service's price has. */
+  price: priceSchema.optional(),
+});
+export type AroundChange = z.infer<typeof aroundChangeSchema>;
+
 export const planSchema = z.object({
   /** What is planned; null for files of a working folder. */
   commit: z.string().nullable(),
@@ -152,6 +166,9 @@ export const planSchema = z.object({
   /** 64 hex digits over (service -> revision and shapes) applied, the same desired, and the policy; nothing live. */
   digest: z.string(),
   changes: list(changeSchema),
+  /** Fleets and volumes, those that stay as they are as well; absent: there are none. */
+  around: list(aroundChangeSchema).optional(),
+  /** Of all services, and of machines that fleets keep beyond what those use. */
   price: priceSchema,
   /** Names of services that would be removed. */
   deletions: list(z.string()),

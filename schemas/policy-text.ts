@@ -55,7 +55,8 @@ asked about these in turn, and \`trueup why NAME\` names the first that objects:
 - **Removals** beyond the budget all wait: half of a mistake is still one. What \`prune\` names does not count, and goes at once.
 - **Budgets** go by what a service costs at its highest number of replicas: what runs by what is paid for it, what does not
   yet by the cheapest offer now. Changes that cost no more than before never wait, whatever the budget; of the others,
-  those that have waited longest go first. Nothing that runs is ever ended because of a budget.
+  those that have waited longest go first. Nothing that runs is ever ended because of a budget. Machines that fleets keep
+  beyond what services use count in the budget of all; no fleet is held back by it, but a plan warns of one that goes beyond.
 - **Windows**: without any \`allow\` window for a service, its changes are applied at any time but within \`deny\`. \`deny\`
   always wins. Changes that touch nothing that runs (comments, \`rollout\`) need no window.
 

@@ -1,5 +1,6 @@
 // The stored record of one project: which commit was read and which is in force, by which policy changes are judged,
 // and what is wrong with the source or with files that belong to no service.
+import type { DesiredAround } from './around.ts';
 import type { FailureKind, Problem } from './errors.ts';
 import type { Policy } from './policy.ts';
 
@@ -30,8 +31,13 @@ export interface ProjectState {
   readonly policies?: Policies;
   /** How many services there were when `commit` was first judged: what it adds makes no room for what it removes. */
   readonly servicesBefore?: number;
-  /** The commit that waits for approval, with the policy it brings. Absent: none does. */
-  readonly pending?: { readonly commit: string; readonly since: number; readonly policy?: Policy };
+  /** The commit that waits for approval, with the policy it brings, and what it asks for around services where that is something else. Absent: none does. */
+  readonly pending?: {
+    readonly commit: string;
+    readonly since: number;
+    readonly policy?: Policy;
+    readonly around?: { readonly [name: string]: DesiredAround };
+  };
   readonly committedAt: number;
   readonly subject: string;
   readonly author: string;

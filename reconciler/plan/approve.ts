@@ -1,6 +1,7 @@
 // Whether an apply does what its plan said: the plan as it was shown against the plan as it would be now.
 import type { ApplyAnswer, Refusal } from '../../schemas/api.ts';
 import { canonical } from '../../schemas/json.ts';
+import { nameAround } from '../../schemas/keys.ts';
 import type { Change, FieldChange, Plan, PlanWarning } from '../../schemas/plan.ts';
 import { durationText, isSeconds } from '../../schemas/units.ts';
 
@@ -122,12 +123,28 @@ function differenceOf(quoted: Plan, present: Plan): ApplyAnswer['difference'] {
   const differing = [...new Set([...was.keys(), ...is.keys()])]
     .sort()
     .filter((service) => madeOf(was.get(service)) !== madeOf(is.get(service)));
-  if (differing.length === 0) return [UNSHOWN];
-  return differing.map((service) => {
+  const services = differing.map((service) => {
     const before = wordsOf(was.get(service));
     const after = wordsOf(is.get(service));
     return { service, was: before, is: before === after ? `${after}, of another configuration` : after };
   });
+  const all = [...services, ...aroundDifference(quoted, present)];
+  return all.length > 0 ? all : [UNSHOWN];
+}
+
+/** Fleets and volumes, by the names of their keys. */
+function aroundDifference(quoted: Plan, present: Plan): ApplyAnswer['difference'] {
+  const wordsIn = ({ around = [] }: Plan) =>
+    new Map(around.map(({ kind, name, change, text }) => [nameAround(kind, name), `${change}: ${text}`]));
+  const [was, is] = [wordsIn(quoted), wordsIn(present)];
+  return [...new Set([...was.keys(), ...is.keys()])]
+    .sort()
+    .map((service) => ({
+      service,
+      was: was.get(service) ?? 'not there',
+      is: is.get(service) ?? 'not there',
+    }))
+    .filter((each) => each.was !== each.is);
 }
 
 const UNSHOWN = {

@@ -14,12 +14,15 @@ export interface BudgetInput {
   readonly removed: readonly string[];
 }
 
+export interface CostsNeeded {
+  readonly now: readonly string[];
+  readonly wanted: readonly string[];
+  /** What fleets keep counts, too. */
+  readonly kept: boolean;
+}
+
 /** Whose costs have to be known to judge these changes: none where there is no budget. */
-export function costsNeeded(
-  known: Records,
-  asks: readonly Ask[],
-  { before, own }: Policies,
-): { readonly now: readonly string[]; readonly wanted: readonly string[] } {
+export function costsNeeded(known: Records, asks: readonly Ask[], { before, own }: Policies): CostsNeeded {
   const judges = [before, own];
   const isLimited = (name: string) => judges.some((policy) => budgetOf(policy, name) !== null);
   const isShared = judges.some(({ budget }) => budget !== null);
@@ -29,7 +32,8 @@ export function costsNeeded(
     ? asks.filter(({ service }) => service === null).map(({ name }) => name)
     : [];
   const running = [...known].filter(([, { service }]) => service !== null).map(([name]) => name);
-  return { now: isShared && wanted.length > 0 ? running : [...names, ...removals], wanted: names };
+  const isAll = isShared && wanted.length > 0;
+  return { now: isAll ? running : [...names, ...removals], wanted: names, kept: isAll };
 }
 
 /**
@@ -46,7 +50,7 @@ export function tooDear(
   const held = new Map<string, string>();
   let total = totalNow(input);
   for (const each of priced.toSorted(inTurn)) {
-    const why = objection(each, total, input.policies);
+    const why = objection(each, total, input);
     if (why !== null) held.set(each.ask.name, why);
     else if (mayGo(each.ask)) total = sum(total, difference(each));
   }
@@ -71,14 +75,14 @@ function pricedAsk(ask: Ask, { costs, renames }: BudgetInput): Priced {
   return { ask, now, wanted: costIn(costs.wanted, ask.name) };
 }
 
-/** Of all that is in force and stays; a renamed service is counted once. */
+/** Of all that is in force and stays, and of what fleets keep beside; a renamed service is counted once. */
 function totalNow({ known, costs, removed, renames }: BudgetInput): Cost {
   const isCounted = (name: string) => {
     const successor = renames.find(({ from }) => from === name)?.to;
     return !removed.includes(name) && !(successor && known.get(successor)?.service);
   };
   const names = [...known].filter(([name, { service }]) => service !== null && isCounted(name));
-  return names.reduce<Cost>((total, [name]) => sum(total, costIn(costs.now, name)), NOTHING);
+  return names.reduce<Cost>((total, [name]) => sum(total, costIn(costs.now, name)), costs.kept ?? NOTHING);
 }
 
 function inTurn(a: Priced, b: Priced): number {
@@ -90,7 +94,7 @@ function isSaving({ now, wanted }: Priced): boolean {
   return now.kind === 'known' && wanted.kind === 'known' && wanted.perHour <= now.perHour;
 }
 
-function objection(each: Priced, total: Cost, policies: Policies): string | null {
+function objection(each: Priced, total: Cost, { policies, costs: { kept } }: BudgetInput): string | null {
   const { ask, now, wanted } = each;
   const { name } = ask;
   const own = least(ask, policies, (policy) => budgetOf(policy, name));
@@ -104,7 +108,12 @@ function objection(each: Priced, total: Cost, policies: Policies): string | null
   if (after.kind === 'unknown')
     return `what all services cost is unknown, and there is a budget: ${after.reason}`;
   if (after.perHour <= shared) return null;
-  return `all services together: ${figures(after.perHour, shared, total)}. ${wayOut('budget')}`;
+  return `all services together${keptText(kept)}: ${figures(after.perHour, shared, total)}. ${wayOut('budget')}`;
+}
+
+function keptText(kept: Cost | undefined): string {
+  const isSaid = kept?.kind === 'known' && kept.perHour > 0;
+  return isSaid ? `, with ${dollars(kept.perHour)} for machines that fleets keep beside` : '';
 }
 
 /** By the policies that count for a change: of one that this commit brought, what held before it counts as well. */

@@ -26,6 +26,19 @@ export function combine(a: Placement, b: Placement): Placement | null {
   };
 }
 
+/** Asks for nothing. */
+export const ANYWHERE: Placement = {
+  requirement: { cpu: null, memoryGib: null, diskGib: null, gpu: null },
+  backends: null,
+  regions: null,
+  availabilityZones: null,
+  instanceTypes: null,
+  spotPolicy: 'auto',
+  maxPrice: null,
+  reservation: null,
+  fleets: null,
+};
+
 // Private
 
 /** Of two wishes, null for none, the one that counts; undefined: they differ. */

@@ -10,6 +10,8 @@ export interface Costs {
   readonly now: ReadonlyMap<string, Cost>;
   /** Of what is asked for. */
   readonly wanted: ReadonlyMap<string, Cost>;
+  /** Of machines that fleets keep beyond what services use at their highest counts. Absent: none, or nobody asked. */
+  readonly kept?: Cost;
 }
 
 export const NO_COSTS: Costs = { now: new Map(), wanted: new Map() };

@@ -8,10 +8,22 @@ import type { Change, Hold, PatchOperation, Plan, PlanWarning } from '../../sche
 import type { Policy } from '../../schemas/policy.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
 import { scheduleText } from '../../schemas/schedule.ts';
+import { type AroundContext, aroundChangesOf, countedTwice, type Demands } from './around-changes.ts';
+import { aroundWarnings } from './around-warn.ts';
 import { targetOf } from './deployments.ts';
 import { digestOf } from './digest.ts';
 import { differenceOf, type Wanted } from './fields.ts';
-import { changedPrice, deletedPrice, groupPlanOf, keptPrice, renamedPrice, totalPrice } from './price.ts';
+import { demandOf } from './fleet/kept.ts';
+import {
+  changedPrice,
+  deletedPrice,
+  groupPlanOf,
+  keptPrice,
+  renamedPrice,
+  totalPrice,
+  turnoverOf,
+} from './price.ts';
+import { wantedReplicas } from './scale.ts';
 import { type Prospect, warningsOf } from './warn.ts';
 
 /** What backends say to the placement of a group; undefined: they were not asked. */
@@ -31,6 +43,10 @@ export interface PlanContext {
   readonly policy?: Policy | null;
   /** What would hold a service's change back. */
   readonly holdOf?: (service: string) => Hold | undefined;
+  /** Fleets and volumes. Absent: nobody knows of any. */
+  readonly around?: AroundContext;
+  /** USD per hour for all together; null or absent: as much as it takes. */
+  readonly budget?: number | null;
   /** Of budgets and policy, by whoever judges those. */
   readonly policyWarnings?: readonly PlanWarning[];
   /** Epoch ms; absent: every quarantine counts as in force. */
@@ -51,14 +67,25 @@ export function planOf(desired: Services, states: States, context: PlanContext):
     .sort();
   const prospects = names.map((name) => prospectOf(name, renames.get(name), desired, states, context));
   const changes = prospects.map(({ change }) => change);
+  const demands = demandsOf(prospects);
+  const around = context.around ? aroundChangesOf(context.around, demands) : [];
+  const price = totalPrice(
+    [...changes, ...around].flatMap((each) => each.price ?? []),
+    context.around ? countedTwice(context.around, demands) : 0,
+  );
+  const others = [
+    ...(context.around ? aroundWarnings(around, context.around, price, context.budget ?? null) : []),
+    ...(context.policyWarnings ?? []),
+  ];
   return {
     commit: context.commit,
     base: context.base,
-    digest: digestOf(deployed, desired, unread, context.policy ?? null),
+    digest: digestOf(deployed, desired, unread, context.policy ?? null, context.around),
     changes,
-    price: totalPrice(changes.map(({ price }) => price)),
+    ...(around.length > 0 ? { around } : {}),
+    price,
     deletions: changes.filter(({ change }) => change === 'delete').map(({ service }) => service),
-    warnings: warningsOf(prospects, context.policyWarnings ?? [], context.now),
+    warnings: warningsOf(prospects, others, context.now),
     failures: failuresOf(desired, context),
     prices: context.prices ?? { source: 'live', date: null },
     problems: context.problems ?? [],
@@ -159,6 +186,24 @@ function priceOf(
   if (change === 'rename' && desired) return renamedPrice(desired, state, groups);
   if (change === 'keep' && state && deployed) return keptPrice(desired ?? deployed, state, groups);
   return desired ? changedPrice(desired, state, groups) : deletedPrice(state);
+}
+
+/** How many replicas of what will be there may run in which fleets: at the counts that their prices go by. */
+function demandsOf(prospects: readonly Prospect[]): Demands {
+  const specs = prospects.flatMap(({ change, desired, state }) => {
+    const deployed = change.change === 'keep' && state ? targetOf(state)?.spec : undefined;
+    const spec = desired?.spec ?? deployed;
+    return spec ? [{ spec, own: change.change === 'keep' ? state : undefined }] : [];
+  });
+  return {
+    steady: specs.flatMap(({ spec, own }) => demandOf(spec, (group) => wantedReplicas(group, own))),
+    most: specs.flatMap(({ spec }) => demandOf(spec, ({ replicas }) => replicas.max)),
+    fresh: prospects.flatMap(({ change, desired, state }) => {
+      if (!desired) return [];
+      const turnover = turnoverOf(desired, change.change === 'rename' ? undefined : state);
+      return demandOf(desired.spec, ({ name }) => turnover.get(name)?.missing ?? 0);
+    }),
+  };
 }
 
 function deployedServices(states: States): Map<string, Deployment> {

@@ -16,8 +16,7 @@ export const NO_PRICE: Price = { now: 0, steady: 0, steadyMax: 0, peak: 0 };
 
 /** What a group would run on, by what its market says. */
 export function groupPlanOf(group: GroupSpec, market: Market | undefined): GroupPlan {
-  const choice = place({ kind: 'offers', offers: market?.offers ?? [] });
-  const pricePerReplica = choice.kind === 'offer' ? choice.offer.price : null;
+  const pricePerReplica = unitOf(market?.offers ?? [], group.replicas.max);
   return {
     name: group.name,
     replicas: group.replicas,
@@ -75,13 +74,21 @@ export function deletedPrice(state: ServiceState | undefined): Price {
   return wholePrice({ ...NO_PRICE, now, peak: now });
 }
 
-/** Rollouts may coincide, so peaks add up too. */
-export function totalPrice(prices: readonly Price[]): Price {
+/** Rollouts may coincide, so peaks add up too. `twice`: what two of the peaks have. */
+export function totalPrice(prices: readonly Price[], twice = 0): Price {
+  const all = (of: (price: Price) => number) => sum(prices.map(of));
+  const [now, steady] = [all((price) => price.now), all((price) => price.steady)];
   return {
-    now: rounded(sum(prices.map(({ now }) => now))),
-    steady: rounded(sum(prices.map(({ steady }) => steady))),
-    steadyMax: rounded(sum(prices.map(({ steadyMax }) => steadyMax))),
-    peak: rounded(sum(prices.map(({ peak }) => peak))),
+    now: rounded(now),
+    steady: rounded(steady),
+    // What a fleet keeps is less, the more of it services use.
+    steadyMax: rounded(
+      Math.max(
+        steady,
+        all((price) => price.steadyMax),
+      ),
+    ),
+    peak: rounded(Math.max(now, steady, all((price) => price.peak) - twice)),
   };
 }
 
@@ -99,7 +106,22 @@ export function isSold(offer: Offer): boolean {
   return place({ kind: 'offers', offers: [offer] }).kind === 'offer';
 }
 
+/** Sums of cents in binary have tails nobody wants to read. */
+export function rounded(usd: number): number {
+  return Math.round(usd * 1e6) / 1e6;
+}
+
 // Private
+
+/** Idle machines of fleets come first; where there are not enough for all replicas, the dearer of one and of what is bought counts. */
+function unitOf(offers: readonly Offer[], count: number): number | null {
+  const choice = place({ kind: 'offers', offers });
+  if (choice.kind === 'none') return null;
+  const isIdle = ({ fleet, availability }: Offer) => fleet !== undefined && availability === 'idle';
+  if (!isIdle(choice.offer) || offers.filter(isIdle).length >= count) return choice.offer.price;
+  const bought = place({ kind: 'offers', offers: offers.filter((offer) => !isIdle(offer)) });
+  return Math.max(choice.offer.price, bought.kind === 'offer' ? bought.offer.price : 0);
+}
 
 /** The replicas of one group as a rollout towards `group` finds them. */
 interface Crew {
@@ -211,11 +233,6 @@ function wholePrice({ now, steady, steadyMax, peak }: Price): Price {
     steadyMax: rounded(Math.max(steady, steadyMax)),
     peak: rounded(Math.max(now, steady, peak)),
   };
-}
-
-/** Sums of cents in binary have tails nobody wants to read. */
-function rounded(usd: number): number {
-  return Math.round(usd * 1e6) / 1e6;
 }
 
 function sum(numbers: readonly number[]): number {

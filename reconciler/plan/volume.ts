@@ -5,7 +5,8 @@ import type { Failure } from '../../schemas/errors.ts';
 import type { NewEvent } from '../../schemas/events.ts';
 import { nameAround } from '../../schemas/keys.ts';
 import type { Waiting } from '../../schemas/rollout.ts';
-import type { DesiredVolume, Disk, VolumeSpec, VolumeState } from '../../schemas/volume.ts';
+import type { DesiredVolume, Disk, VolumeState } from '../../schemas/volume.ts';
+import { placeText } from './around-text.ts';
 import { backoffMs } from './backoff.ts';
 import { isSameValue } from './same.ts';
 
@@ -196,10 +197,6 @@ function reasonsOf(state: VolumeState, desired: DesiredVolume | null, disk: Disk
   if (spec.existing !== null && disk.kind === 'missing')
     return [...found, wait('dependency', until, `there is no volume ${spec.existing} in ${placeText(spec)}`)];
   return [...found, wait('instance', until, detail || 'it is being made')];
-}
-
-function placeText({ backend, region }: VolumeSpec): string {
-  return region === '' ? backend : `${backend} (${region})`;
 }
 
 function eventOf({ volume }: VolumeState, event: NewEvent['event'], reason: string): NewEvent {

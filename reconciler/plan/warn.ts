@@ -139,6 +139,8 @@ function exclusionText({ requirement, rows }: Exclusion): string {
 }
 
 function fixOf({ requirement, nearest }: Exclusion): string {
+  if (requirement === 'fleets')
+    return 'Name a fleet that a file declares and that allows what it asks for, or none.';
   if (nearest === '') return `Relax \`${requirement}\`.`;
   return nearest.includes('`')
     ? `This would do: ${nearest}.`
@@ -146,15 +148,20 @@ function fixOf({ requirement, nearest }: Exclusion): string {
 }
 
 /** All that match are taken, or fewer are left than are needed. */
-function capacity({ plan, market, need }: Placing): Trouble | null {
+function capacity({ plan, market, need, old }: Placing): Trouble | null {
   const fix = 'Wait until some are free, ask for less, or allow more backends.';
   if (plan.pricePerReplica === null) {
     const message = `${count(plan.totalOffers, 'offer')} would do, but none is free now`;
     return { kind: 'capacity', message, fix };
   }
   const free = poolSize(market);
-  if (free >= need) return null;
-  return { kind: 'capacity', message: `${need} are needed, and only ${free} are free`, fix };
+  if (free < need) return { kind: 'capacity', message: `${need} are needed, and only ${free} are free`, fix };
+  // One that leaves makes room in its fleet for another.
+  const { room = Number.POSITIVE_INFINITY } = market;
+  const wanted = Math.max(1, need - old.length);
+  if (need === 0 || room >= wanted) return null;
+  const message = `${wanted} machine${wanted === 1 ? ' is' : 's are'} needed, and the fleets that it names have room for ${room}`;
+  return { kind: 'capacity', message, fix: 'Raise `nodes` of a fleet that it names, or ask for less.' };
 }
 
 /** An idle instance serves one replica; whatever else is for sale may be sold more than once. */
@@ -166,7 +173,7 @@ function poolSize({ offers, total }: Market): number {
 
 /** Why no new replica can run beside the old ones, so that these would have to go first. */
 function cannotSurge(placing: Placing): Trouble | null {
-  const { old, need, desired, plan, group } = placing;
+  const { old, need, desired, plan, group, market } = placing;
   if (old.length === 0 || need === 0) return null;
   const { surge, unavailable } = desired.spec.policy;
   if (surge === 0) {
@@ -174,7 +181,7 @@ function cannotSurge(placing: Placing): Trouble | null {
     const message = `its policy has no surge, so nothing serves for ${downtime(old)} while it is replaced`;
     return { kind: 'cannot-surge', message, fix: 'Set `surge: 1` for it in trueup.yml.' };
   }
-  const why = sharedVolume(group) ?? (plan.pricePerReplica === null ? allTaken(plan) : null);
+  const why = sharedVolume(group) ?? (plan.pricePerReplica === null ? allTaken(plan) : fullFleet(market));
   if (why === null || unavailable >= old.length) return null;
   const message = `${why}, so the rollout waits; it needs downtime of ${downtime(old)}`;
   const fix = 'Set `unavailable: 1` for it in trueup.yml, or give it somewhere else to run.';
@@ -184,6 +191,10 @@ function cannotSurge(placing: Placing): Trouble | null {
 function sharedVolume({ process }: GroupSpec): string | null {
   const volume = process.volumes.find(({ name }) => name !== undefined);
   return volume ? `one instance at a time can hold the volume \`${String(volume.name)}\`` : null;
+}
+
+function fullFleet({ room }: Market): string | null {
+  return room === 0 ? 'every machine of the fleets that it names is in use' : null;
 }
 
 function allTaken({ totalOffers }: GroupPlan): string {

@@ -10,7 +10,7 @@ import { noBoundary } from '../boundary.ts';
 import { systemClock } from '../clock.ts';
 import { createFinder } from '../found.ts';
 import { createLoop, type Loop } from '../loop.ts';
-import { priceOfSpec } from '../markets.ts';
+import { type Ask, priceOfMachine, priceOfSpec } from '../markets.ts';
 import { createPasses } from '../passes.ts';
 import { createProber, type Prober } from '../probe.ts';
 import { processRequest } from '../process-request.ts';
@@ -22,7 +22,7 @@ import { sweep } from '../sweep.ts';
 import { createSync, requireKey } from '../sync.ts';
 import type { Closing } from './closing.ts';
 import type { Ground } from './ground.ts';
-import { marketOf, type Project, refusalOf } from './projects.ts';
+import { lastingOf, marketOf, type Project, refusalOf } from './projects.ts';
 import { openReporters } from './reports.ts';
 
 export interface Engine {
@@ -159,6 +159,8 @@ function passOf(
   { fleet, prober, publisher, queue, moving, wake }: Parts,
 ): Pass {
   const { config, source, backends } = project;
+  const ask: Ask = (placement) => marketOf(project, placement);
+  const lasting = lastingOf(project);
   const sync = createSync({
     project: config.name,
     source,
@@ -168,7 +170,8 @@ function passOf(
     refusal: refusalOf(backends),
     apply: config.apply,
     approved: async (name) => (await store.approval(name))?.commit ?? null,
-    priceOf: (spec) => priceOfSpec(spec, (placement) => marketOf(project, placement)),
+    priceOf: (spec, standing) => priceOfSpec(spec, ask, { ...standing, ...lasting }),
+    priceOfMachine: (spec) => priceOfMachine(spec, ask, lasting),
     pollMs: source.isLocal ? Math.min(LOCAL_POLL_MS, config.pollMs) : config.pollMs,
     random: Math.random,
     boundary: noBoundary,

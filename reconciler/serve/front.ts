@@ -11,7 +11,7 @@ import { createWebhook } from '../webhook.ts';
 import type { Closing } from './closing.ts';
 import type { Engine } from './engine.ts';
 import type { Ground } from './ground.ts';
-import { marketOf, mountIds, type Project, refusalOf } from './projects.ts';
+import { lastingOf, marketOf, mountIds, type Project, refusalOf } from './projects.ts';
 
 export async function openFront(
   ground: Ground,
@@ -37,6 +37,7 @@ export async function openFront(
       store,
       wanted: (name) => wantedOptions(ground, projectNamed(projects, name)),
       market: (name, placement) => marketOf(projectNamed(projects, name), placement),
+      lastingOf: (name) => lastingOf(projectNamed(projects, name)),
       applyOf,
     }),
     applyOf,

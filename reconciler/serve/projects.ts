@@ -8,6 +8,7 @@ import type { ProjectConfig } from '../config.ts';
 import type { AssembleOptions } from '../source/assemble.ts';
 import { type MountId, readMountIds } from '../source/content.ts';
 import { openSource, type Source } from '../source/git.ts';
+import type { Lasting } from '../supply.ts';
 
 export interface Project {
   readonly config: ProjectConfig;
@@ -47,6 +48,10 @@ export function refusalOf(backends: ReadonlyMap<string, Backend>): AssembleOptio
 /** What all backends of a project would sell now. One that does not answer in time is named and left out. */
 export function marketOf({ backends }: Project, placement: Placement): Promise<Market> {
   return askMarket(backends.values(), placement);
+}
+
+export function lastingOf({ backends }: Project): Lasting {
+  return { lasts: (name) => backends.get(name)?.capabilities.machines === true };
 }
 
 /** Git's names of what paths hold in the newest commit. */

@@ -4,7 +4,7 @@ import type { Backend } from '../../backends/backend.ts';
 import type { Placement } from '../../schemas/desired.ts';
 import { asFailure } from '../../schemas/errors.ts';
 import type { Market } from '../../schemas/offer.ts';
-import { priceOfSpec } from '../markets.ts';
+import { type Ask, priceOfMachine, priceOfSpec } from '../markets.ts';
 import { processRequest } from '../process-request.ts';
 import { createVault, type SecretSource, type Vault } from '../secrets.ts';
 import { createSync } from '../sync.ts';
@@ -33,6 +33,7 @@ export function originOf(
   backends: ReadonlyMap<string, Backend>,
   { pollMs }: Pick<Scenario, 'pollMs'>,
 ): Origin {
+  const ask: Ask = (placement) => marketOf(backends, placement);
   return {
     processOf: (deployment, replica, project) =>
       processRequest(vault, repository, deployment, replica, project),
@@ -47,7 +48,8 @@ export function originOf(
         refusal: () => null,
         apply: 'auto',
         approved: async () => null,
-        priceOf: (spec) => priceOfSpec(spec, (placement) => marketOf(backends, placement)),
+        priceOf: (spec, standing) => priceOfSpec(spec, ask, { ...standing, lasts: () => true }),
+        priceOfMachine: (spec) => priceOfMachine(spec, ask, { lasts: () => true }),
         pollMs,
         random: () => 0.5,
         boundary,

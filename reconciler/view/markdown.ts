@@ -1,6 +1,6 @@
 // A plan as Markdown, for comments and summaries of runs: the same words in the same order as on the terminal.
 // All that comes from a repository is escaped: it can neither format, nor link, nor mention anybody, nor hide anything.
-import type { Change, FieldChange, GroupPlan, Plan, PlanWarning } from '../../schemas/plan.ts';
+import type { AroundChange, Change, FieldChange, GroupPlan, Plan, PlanWarning } from '../../schemas/plan.ts';
 import { fieldWords } from './field-words.ts';
 import { exclusionsOf, moreOffers, OFFER_HEAD, offerRow, placesReplicas } from './offer-words.ts';
 import {
@@ -10,6 +10,7 @@ import {
   MARKS,
   reasonOf,
   replicasOf,
+  shownAround,
   shownChanges,
   sourceWords,
   titleOf,
@@ -21,6 +22,7 @@ import {
   whatOf,
 } from './plan-words.ts';
 import {
+  aroundPriceWords,
   changePriceWords,
   hasOwnPrice,
   isFree,
@@ -35,7 +37,10 @@ import { elided, visible } from './text.ts';
 export function planMarkdown(plan: Plan, bytes = Number.POSITIVE_INFINITY): string {
   const shown = shownChanges(plan);
   const holds = holdsOf(shown);
-  const changes = shown.map((change) => changeText(change, plan, holds.get(change)));
+  const changes = [
+    ...shown.map((change) => changeText(change, plan, holds.get(change))),
+    ...shownAround(plan).map(aroundText),
+  ];
   const whole = (shown: number) => {
     const left = changes.length - shown;
     const note = left > 0 ? [`*… and ${left} more, too long for here.*`] : [];
@@ -163,6 +168,16 @@ function changeText(change: Change, plan: Plan, hold: string | undefined): strin
     ...fieldTexts(fields),
     ...(placesReplicas(change) ? groups.flatMap((group) => groupTexts(group, groups.length > 1)) : []),
     ...(hasOwnPrice(plan, change) ? [priceText(changePriceWords(change, plan.warnings))] : []),
+  ].join('\n\n');
+}
+
+function aroundText(around: AroundChange): string {
+  const { kind, name, change, text } = around;
+  const words = aroundPriceWords(around);
+  return [
+    `#### \`${MARKS[change].text}\` ${kind} ${escaped(name)}: ${change}`,
+    prose(text),
+    ...(words ? [`${priceText(words)} beside what services use`] : []),
   ].join('\n\n');
 }
 

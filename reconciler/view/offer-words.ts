@@ -6,8 +6,10 @@ import { rangeOf, visible } from './text.ts';
 export const OFFER_HEAD = ['BACKEND', 'REGION', 'INSTANCE', 'RESOURCES', 'PRICE'];
 
 export function offerRow(offer: GroupPlan['offers'][number], { replicas }: GroupPlan): readonly string[] {
-  const { backend, region, instance, price, spot } = offer;
-  const times = replicas.max === 1 ? '' : ` × ${rangeOf(replicas)}`;
+  const { backend, region, instance, price, spot, fleet, availability } = offer;
+  const isIdle = fleet !== undefined && availability === 'idle';
+  // There is one of it, and it is paid for already.
+  const times = isIdle ? ' idle' : replicas.max === 1 ? '' : ` × ${rangeOf(replicas)}`;
   return [backend, region, instance, resourcesOf(offer), `${money(price)}${times}${spot ? ' spot' : ''}`].map(
     visible,
   );

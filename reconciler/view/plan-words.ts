@@ -1,6 +1,6 @@
 // A plan in words, for every place that shows one: its verdict, its changes, its warnings. Knows no layout.
 // What comes from a repository is made harmless where it is laid out.
-import type { Change, GroupPlan, Hold, Plan, PlanWarning } from '../../schemas/plan.ts';
+import type { AroundChange, Change, GroupPlan, Hold, Plan, PlanWarning } from '../../schemas/plan.ts';
 import type { Tone } from './cells.ts';
 import { shortCommit } from './cells.ts';
 import { rangeOf } from './text.ts';
@@ -25,12 +25,14 @@ export function verdictOf({ problems, warnings, failures, changes }: Plan): Mark
   return isDoubtful ? { text: '⚠', tone: 'warn' } : { text: '✓', tone: 'good' };
 }
 
-/** `1 to create, 2 to update, 4 unchanged` */
-export function countsOf({ changes, warnings }: Plan): string {
-  const counts = (['create', 'update', 'rename', 'delete'] as const).flatMap((what) => {
+/** `1 to create, 2 to update, 1 fleet to create, 4 unchanged` */
+export function countsOf(plan: Plan): string {
+  const { changes, warnings } = plan;
+  const services = (['create', 'update', 'rename', 'delete'] as const).flatMap((what) => {
     const count = changes.filter(({ change }) => change === what).length;
     return count > 0 ? [`${count} to ${what}`] : [];
   });
+  const counts = [...services, ...aroundCounts(plan)];
   if (counts.length === 0)
     return warnings.some(({ kind }) => kind === 'policy') ? 'No service changes.' : 'Nothing changes.';
   const kept = changes.filter(({ change }) => change === 'keep');
@@ -56,6 +58,15 @@ export function shownChanges({ changes }: Plan): readonly Change[] {
 
 export function unchangedOf({ changes }: Plan): readonly Change[] {
   return changes.filter((change) => change.change === 'keep' && !isKeptForReason(change));
+}
+
+/** Fleets and volumes that a reader has to look at. */
+export function shownAround({ around = [] }: Plan): readonly AroundChange[] {
+  return around.filter(({ change, text }) => change !== 'keep' || text !== 'unchanged');
+}
+
+export function unchangedAround({ around = [] }: Plan): readonly AroundChange[] {
+  return around.filter(({ change, text }) => change === 'keep' && text === 'unchanged');
 }
 
 /** `3 unchanged: api, db and web` */
@@ -142,6 +153,15 @@ const EFFECTS: { readonly [effect in Change['how'][number]]: string } = {
   placement: 'those that fit stay',
   replace: 'rolling',
 };
+
+function aroundCounts({ around = [] }: Plan): string[] {
+  return (['fleet', 'volume'] as const).flatMap((kind) =>
+    (['create', 'update', 'delete'] as const).flatMap((what) => {
+      const count = around.filter((each) => each.kind === kind && each.change === what).length;
+      return count > 0 ? [`${count} ${kind}${count === 1 ? '' : 's'} to ${what}`] : [];
+    }),
+  );
+}
 
 const SEVERE: readonly PlanWarning['kind'][] = ['deletes', 'over-budget', 'over-max-price', 'no-offer'];
 

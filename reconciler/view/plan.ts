@@ -1,5 +1,5 @@
 // A plan for the terminal: each change, what it does, what it costs.
-import type { Change, FieldChange, GroupPlan, Plan, PlanWarning } from '../../schemas/plan.ts';
+import type { AroundChange, Change, FieldChange, GroupPlan, Plan, PlanWarning } from '../../schemas/plan.ts';
 import {
   BLANK,
   type Block,
@@ -23,6 +23,7 @@ import {
   MARKS,
   reasonOf,
   replicasOf,
+  shownAround,
   shownChanges,
   sourceWords,
   titleOf,
@@ -34,6 +35,7 @@ import {
   whatOf,
 } from './plan-words.ts';
 import {
+  aroundPriceWords,
   changePriceWords,
   hasOwnPrice,
   isFree,
@@ -51,6 +53,7 @@ export function planBlocks(plan: Plan): Block[] {
     headBlocks(plan),
     [...plan.warnings.flatMap(warningLines), ...plan.failures.map(failureLine)],
     ...shownChanges(plan).map((change) => changeBlocks(change, plan, holds.get(change))),
+    ...shownAround(plan).map(aroundBlocks),
     unchanged.length > 0 ? [line(0, MARKS.keep, dim(visible(unchangedWords(unchanged))))] : [],
     totalBlocks(plan),
     plan.problems.flatMap(problemLines),
@@ -114,6 +117,16 @@ function changeBlocks(change: Change, plan: Plan, hold: string | undefined): Blo
     ...fieldBlocks(fields),
     ...(placesReplicas(change) ? groups.flatMap((group) => groupBlocks(group, groups.length > 1)) : []),
     ...(hasOwnPrice(plan, change) ? [priceLine(changePriceWords(change, plan.warnings))] : []),
+  ];
+}
+
+function aroundBlocks(around: AroundChange): Block[] {
+  const { kind, name, change, text } = around;
+  const words = aroundPriceWords(around);
+  return [
+    hanging(line(0, MARKS[change], strong(`${kind} ${visible(name)}`), plain(change))),
+    hanging(line(2, dim(visible(text))), 0),
+    ...(words ? [priceLine({ ...words, price: `${words.price} beside what services use` })] : []),
   ];
 }
 

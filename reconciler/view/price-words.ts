@@ -1,8 +1,9 @@
 // What is said of a price: what it becomes, by how much, what it may reach meanwhile, what that is in a month.
-import type { Change, Plan, Price } from '../../schemas/plan.ts';
+import { aroundOf } from '../../schemas/keys.ts';
+import type { AroundChange, Change, Plan, Price } from '../../schemas/plan.ts';
 import { HOURS_PER_MONTH } from '../../schemas/plan.ts';
 import { money } from './cells.ts';
-import { shownChanges, unchangedOf } from './plan-words.ts';
+import { shownAround, shownChanges, unchangedAround, unchangedOf } from './plan-words.ts';
 import { visible } from './text.ts';
 
 /** What a price is, what it becomes, and the difference: each '' where it says nothing. */
@@ -20,12 +21,13 @@ export interface PriceWords {
 
 /** Of a whole plan. Against nothing there is nothing to compare with. */
 export function totalWords(plan: Plan): PriceWords {
-  const { price, base, changes, warnings } = plan;
-  const isFirst = base === null && changes.every(({ change }) => change === 'create');
+  const { price, base, changes, warnings, around = [] } = plan;
+  const isFirst = base === null && [...changes, ...around].every(({ change }) => change === 'create');
   const words = isFirst ? { ...wordsOf(price), ...steadyOnly(price) } : wordsOf(price);
-  const unsold = changes
-    .filter((change) => isUnsold(change, warnings))
-    .map(({ service }) => visible(service));
+  const fleets = warnings.filter(({ kind, service }) => UNSOLD.includes(kind) && aroundOf(service) !== null);
+  const unsold = [...changes.filter((change) => isUnsold(change, warnings)), ...fleets].map(({ service }) =>
+    visible(service),
+  );
   if (unsold.length === 0) return words;
   const more = unsold.length - NAMES_SHOWN;
   const names = [...unsold.slice(0, NAMES_SHOWN), ...(more > 0 ? [`${more} more`] : [])];
@@ -39,7 +41,12 @@ export function changePriceWords(change: Change, warnings: Plan['warnings'] = []
   return { price: `${money(now)} → unknown`, difference: '', peak: '', month: '', without: '' };
 }
 
-function ownWords({ change, price }: Change): PriceWords {
+/** Of a fleet: what its machines cost that no service has; null: it has none of those. */
+export function aroundPriceWords({ change, price }: AroundChange): PriceWords | null {
+  return price && !isFree(price) ? ownWords({ change, price }) : null;
+}
+
+function ownWords({ change, price }: Pick<Change, 'change' | 'price'>): PriceWords {
   if (change === 'create') return { ...wordsOf(price), ...steadyOnly(price) };
   if (change === 'delete') return { ...wordsOf(price), price: `saves ${money(price.now)}`, difference: '' };
   return wordsOf(price);
@@ -60,20 +67,26 @@ export const TOTAL_HEAD = ['SERVICE', 'NOW', 'STEADY', 'PEAK', 'DIFFERENCE'];
 /** Service by service, and all together; none where the headline says as much. */
 export function totalRows(plan: Plan): readonly (readonly string[])[] {
   const priced = shownChanges(plan).filter(({ price }) => !isFree(price));
-  if (priced.length < 2) return [];
-  const unchanged = unchangedOf(plan).filter(({ price }) => !isFree(price));
+  const fleets = shownAround(plan).flatMap(({ kind, name, price }) =>
+    price && !isFree(price) ? [totalRow(`${kind} ${name}`, price)] : [],
+  );
+  if (priced.length + fleets.length < 2) return [];
+  const unchanged = [...unchangedOf(plan), ...unchangedAround(plan)].filter(
+    ({ price }) => price && !isFree(price),
+  );
   const rest = unchanged.length > 0 ? [totalRow('unchanged', added(unchanged))] : [];
   const isKnown = (change: Change) => !isUnsold(change, plan.warnings);
   return [
     ...priced.map((change) => totalRow(change.service, change.price, isKnown(change) ? {} : UNKNOWN)),
+    ...fleets,
     ...rest,
     totalRow('total', plan.price, plan.changes.every(isKnown) ? {} : { difference: '' }),
   ];
 }
 
-/** `$18.60–24.80/h`: at the lowest counts, and at the highest. */
+/** `$18.60–24.80/h`: at the lowest counts, and at the highest, where fleets keep less beside. */
 export function steadyWords({ steady, steadyMax }: Price): string {
-  return spread(money(steady), money(steadyMax), '/h');
+  return spread(money(Math.min(steady, steadyMax)), money(Math.max(steady, steadyMax)), '/h');
 }
 
 /** `+$6.20/h (+50 %)`; '' when nothing differs. */
@@ -92,8 +105,9 @@ export function monthWords({ now, steady, steadyMax }: Price): string {
   return perMonth(now) === perMonth(steady) ? after : `${perMonth(now)} → ${after}`;
 }
 
-export function added(changes: readonly Change[]): Price {
-  const sum = (of: (price: Price) => number) => changes.reduce((total, { price }) => total + of(price), 0);
+export function added(changes: readonly { readonly price?: Price | undefined }[]): Price {
+  const sum = (of: (price: Price) => number) =>
+    changes.reduce((total, { price }) => total + (price ? of(price) : 0), 0);
   return {
     now: sum(({ now }) => now),
     steady: sum(({ steady }) => steady),

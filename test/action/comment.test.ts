@@ -214,6 +214,29 @@ const views: { readonly [name: string]: CommentView } = {
     ),
   ),
   nothing: view(plan([keep('api'), keep('web')])),
+  fleets: view(
+    plan([update('web', { price: price(2.99, 2.99, 5.98) }), keep('api')], {
+      ...kept,
+      around: [
+        {
+          kind: 'fleet',
+          name: 'gpu-pool',
+          change: 'update',
+          text: '3 machines are kept (now 1); at most 6 at once (now 3); idle ones stay for 10m (now 5m)',
+          price: price(0, 5.98, 5.98, 2.99),
+        },
+        { kind: 'fleet', name: 'spare', change: 'keep', text: 'unchanged', price: price(1, 1) },
+        {
+          kind: 'volume',
+          name: 'models',
+          change: 'keep',
+          text: 'its file is gone; the volume stays, with what is on it: only a person deletes it, where it is',
+        },
+        { kind: 'volume', name: 'data', change: 'create', text: '500 GB in aws (us-east-1)' },
+      ],
+      price: { now: 4.057, steady: 10.037, steadyMax: 10.037, peak: 13.027 },
+    }),
+  ),
 };
 
 describe.each(Object.entries(views))('the comment: %s', (name, shown) => {

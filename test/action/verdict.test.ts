@@ -42,6 +42,11 @@ test.each<[string, Partial<Plan>, string | null]>([
   ['a change that its budget holds back', { changes: [{ ...update, hold }] }, 'over-budget'],
   ['a deletion', { deletions: ['web'] }, 'destroy'],
   ['a change of what is in force', { base: COMMIT, changes: [update] }, 'drift'],
+  [
+    'a change of a fleet that is in force',
+    { base: COMMIT, changes: [], around: [{ kind: 'fleet', name: 'pool', change: 'update', text: '' }] },
+    'drift',
+  ],
   ['what is in force and stays', { base: COMMIT, changes: [{ ...update, change: 'keep' }] }, null],
 ])('%s', (_, more, reason) => {
   expect(failureOf({ ...plan, ...more }, FAIL_ON, COMMIT)).toBe(reason);

@@ -21,6 +21,7 @@ export async function createLoad(source: Source, store: Store, boundary: Boundar
     apply: 'auto',
     approved: async () => null,
     priceOf: async () => ({ steadyMax: 0 }),
+    priceOfMachine: async () => 0,
     pollMs: 60_000,
     random: Math.random,
     boundary,

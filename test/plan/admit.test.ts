@@ -297,11 +297,11 @@ describe('a budget', () => {
         isServing: () => false,
         servicesBefore: null,
       });
-    expect(asked('')).toEqual({ now: [], wanted: [] });
-    expect(asked('budget: 5', three)).toEqual({ now: [], wanted: [] });
-    expect(asked('budget: 5')).toEqual({ now: ['a', 'b', 'c'], wanted: ['a'] });
-    expect(asked('services: {b: {budget: 5}}')).toEqual({ now: [], wanted: [] });
-    expect(asked('services: {a: {budget: 5}}')).toEqual({ now: ['a'], wanted: ['a'] });
+    expect(asked('')).toEqual({ now: [], wanted: [], kept: false });
+    expect(asked('budget: 5', three)).toEqual({ now: [], wanted: [], kept: false });
+    expect(asked('budget: 5')).toEqual({ now: ['a', 'b', 'c'], wanted: ['a'], kept: true });
+    expect(asked('services: {b: {budget: 5}}')).toEqual({ now: [], wanted: [], kept: false });
+    expect(asked('services: {a: {budget: 5}}')).toEqual({ now: ['a'], wanted: ['a'], kept: false });
   });
 });
 

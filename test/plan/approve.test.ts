@@ -59,6 +59,18 @@ describe('an apply', () => {
     expect(judge({}, { quote, now: NOW - 1 })).toEqual({ kind: 'accepted' });
   });
 
+  it('that would make another fleet than its plan said is refused, and says how', () => {
+    const pool = (text: string) => ({ kind: 'fleet', name: 'pool', change: 'create', text }) as const;
+    const quote = { plan: plan({ around: [pool('2 machines are kept')] }), expiresAt: NOW + 1 };
+    const present = { digest: 'b'.repeat(64), around: [pool('50 machines are kept')] };
+    expect(judge(present, { quote })).toMatchObject({
+      refusal: 'stale',
+      difference: [
+        { service: 'fleet:pool', was: 'create: 2 machines are kept', is: 'create: 50 machines are kept' },
+      ],
+    });
+  });
+
   it('is refused while the commit has errors, not for warnings', () => {
     const problem = {
       file: 'web.dstack.yml',

@@ -68,6 +68,7 @@ async function startProject(source: Source) {
     store,
     apply: 'gated',
     approved: async (project) => (await store.approval(project))?.commit ?? null,
+    priceOfMachine: async () => 0,
     priceOf: async ({ groups }) => ({
       steadyMax: groups.reduce((sum, { replicas }) => sum + replicas.max, 0),
     }),

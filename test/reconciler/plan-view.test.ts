@@ -158,6 +158,73 @@ describe('what changes wait for', () => {
   });
 });
 
+describe('fleets and volumes', () => {
+  const pool = {
+    kind: 'fleet',
+    name: 'pool',
+    change: 'create',
+    text: '3 machines are kept',
+    price: { now: 0, steady: 5, steadyMax: 2.5, peak: 7.5 },
+  } as const;
+  const models = {
+    kind: 'volume',
+    name: 'models',
+    change: 'keep',
+    text: 'its file is gone; it stays',
+  } as const;
+  const spare = {
+    kind: 'fleet',
+    name: 'spare',
+    change: 'keep',
+    text: 'unchanged',
+    price: { now: 1, steady: 1, steadyMax: 1, peak: 1 },
+  } as const;
+  const web = change({ price: { now: 2, steady: 2, steadyMax: 2, peak: 4 } });
+  const shown = plan({
+    base: 'a'.repeat(40),
+    changes: [web],
+    around: [pool, models, spare],
+    price: { now: 3, steady: 8, steadyMax: 8, peak: 12.5 },
+  });
+
+  test('stand below the services, with what becomes of them and what they cost beside', () => {
+    for (const said of [text(shown), planMarkdown(shown).replaceAll('`', '').replaceAll('**', '')]) {
+      expect(said).toContain('1 to update, 1 fleet to create');
+      expect(said).toMatch(
+        /\+ fleet pool:? create\n+ *3 machines are kept\n+ *\$2.50–5.00\/h( · peak \$7.50\/h)? beside/,
+      );
+      expect(said).toMatch(/= volume models:? keep\n+ *its file is gone; it stays/);
+      expect(said).not.toContain('fleet spare');
+    }
+  });
+
+  test('are rows of the sum, those that stay as they are with what is unchanged', () => {
+    expect(text(shown)).toContain(`
+SERVICE     NOW      STEADY        PEAK      DIFFERENCE
+web         $2.00/h  $2.00/h       $4.00/h   —
+fleet pool  $0.00/h  $2.50–5.00/h  $7.50/h   +$5.00/h
+unchanged   $1.00/h  $1.00/h       $1.00/h   —
+total       $3.00/h  $8.00/h       $12.50/h  +$5.00/h (+167 %)
+`);
+  });
+
+  test('alone are a change, too; and none of them is where none changes', () => {
+    expect(text(plan({ changes: [], around: [pool] }))).toMatch(/^✓ 1 fleet to create\n/);
+    expect(text(plan({ changes: [], around: [spare] }))).toMatch(/^✓ Nothing changes\.\n/);
+  });
+
+  test('that nobody sells machines for are left out of the sum, and it says so', () => {
+    const warnings = [{ kind: 'no-offer', service: 'fleet:pool', message: 'no offer', fix: '' }] as const;
+    expect(text(plan({ ...shown, warnings }))).toContain('without fleet:pool: no offer');
+  });
+
+  test('have names that cannot do harm', () => {
+    const evil = { ...pool, name: '[x](https://evil)\u202e' };
+    expect(planMarkdown(plan({ around: [evil] }))).not.toContain('](https://evil)');
+    expect(text(plan({ around: [evil] }))).toContain('\\u202e');
+  });
+});
+
 describe('a changed value', () => {
   test('is shown whole where it is short', () => {
     expect(words('a', 'b')).toMatchObject({ mark: { text: '~' }, from: 'a', to: 'b' });

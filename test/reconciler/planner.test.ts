@@ -2,10 +2,13 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createPlanner, type PlannerOptions } from '../../reconciler/planner.ts';
 import { createVault } from '../../reconciler/secrets.ts';
+import { parseFile } from '../../reconciler/source/parse.ts';
 import { type WantedOptions, wantedOf } from '../../reconciler/wanted.ts';
-import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
+import type { DesiredRecord, DesiredService, Placement } from '../../schemas/desired.ts';
+import type { DesiredFleet } from '../../schemas/fleet.ts';
 import type { Offer } from '../../schemas/offer.ts';
 import { DEFAULT_POLICY } from '../../schemas/policy.ts';
+import { fleet, fleetState, H100, machine, volume, volumeState } from '../plan/around-samples.ts';
 import { LOCAL, replica, service, state } from '../plan/samples.ts';
 import { COMMIT, startWorld, type World } from './api-server.ts';
 
@@ -142,6 +145,154 @@ describe('a plan of files', () => {
     expect((await plan('main', files(WEB, policy))).changes[0]?.hold).toMatchObject({ reason: 'window' });
   });
 });
+
+describe('what is around services', () => {
+  const POOL = 'type: fleet\nname: pool\nnodes: 2..3\nresources: {gpu: H100}\nregions: [us]\n';
+  const MODELS = 'type: volume\nname: models\nbackend: aws\nregion: us\nsize: 100GB\n';
+  const IN_POOL = `${WEB}fleets: [pool]\n`;
+  /** Sells at another price in each region, and remembers what it was asked for. */
+  const asked: Placement[] = [];
+  const market: PlannerOptions['market'] = (_, placement) => {
+    asked.push(placement);
+    const all = [
+      { ...H100, region: 'us', price: 3 },
+      { ...H100, region: 'eu', price: 2 },
+      { ...H100, backend: 'local', region: 'us', price: 0 },
+    ];
+    const isIn = ({ region, backend }: Offer) =>
+      (placement.regions?.includes(region) ?? true) && (placement.backends?.includes(backend) ?? true);
+    const offers = all.filter(isIn);
+    return { offers, total: offers.length, excluded: [], failures: [] };
+  };
+  const lastingOf = () => ({ lasts: (backend: string) => backend !== 'local' });
+
+  test('is made, priced beyond what services use, and where only lasting machines are sold', async () => {
+    const plan = await planner({ market, lastingOf });
+    const made = await plan('main', files(POOL, MODELS));
+    expect(made.changes).toEqual([]);
+    expect(made.around).toEqual([
+      {
+        kind: 'fleet',
+        name: 'pool',
+        change: 'create',
+        text: '2 machines are kept, at most 3 at once; idle ones stay for 3d',
+        price: { now: 0, steady: 6, steadyMax: 6, peak: 6 },
+      },
+      { kind: 'volume', name: 'models', change: 'create', text: '100 GB in aws (us)' },
+    ]);
+    expect(made.price).toEqual({ now: 0, steady: 6, steadyMax: 6, peak: 6 });
+  });
+
+  test('is compared with what is in force', async () => {
+    const plan = await planner({ market, lastingOf });
+    await world.putAround('fleet:old', fleet({ name: 'old' }), fleetState([machine(1)], { fleet: 'old' }));
+    await world.putAround('volume:models', volume({ sizeGib: 50 }), volumeState(volume({ sizeGib: 50 })));
+    await world.putAround('volume:data', volume({ name: 'data' }), volumeState(volume({ name: 'data' })));
+    const { around = [], price } = await plan('main', files(POOL, MODELS));
+    expect(around.map(({ kind, name, change }) => `${kind} ${name} ${change}`)).toEqual([
+      'fleet old delete',
+      'fleet pool create',
+      'volume data keep',
+      'volume models keep',
+    ]);
+    expect(around[2]?.text).toMatch(/^its file is gone; the volume stays/);
+    expect(around[3]?.text).toMatch(/^it stays as it is/);
+    expect(price).toMatchObject({ now: 2.5, steady: 6 });
+  });
+
+  test('says where a service may run: only as its fleet allows', async () => {
+    const plan = await planner({ market, lastingOf });
+    asked.length = 0;
+    const { changes } = await plan('main', files(POOL, IN_POOL));
+    expect(changes[0]?.groups[0]).toMatchObject({ offers: [{ backend: 'local' }, { price: 3 }] });
+    expect(asked.every(({ fleets }) => fleets === null)).toBe(true);
+    expect(asked.some(({ requirement, regions }) => requirement.gpu !== null && regions?.[0] === 'us')).toBe(
+      true,
+    );
+  });
+
+  test('lends its idle machines first, at no further cost', async () => {
+    const plan = await planner({ market });
+    const known = fleet({ nodes: { min: 1, target: 1, max: null } });
+    await world.putAround('fleet:pool', known, fleetState([machine(1, { offer: { ...H100, price: 9 } })]));
+    const text = 'type: fleet\nname: pool\nnodes: 1..\nidle_duration: 5m\n';
+    const { changes, price } = await plan('main', files(text, IN_POOL));
+    expect(changes[0]?.groups[0]?.offers[0]).toMatchObject({ price: 9, availability: 'idle', fleet: 'pool' });
+    expect(price).toEqual({ now: 9, steady: 9, steadyMax: 9, peak: 9 });
+  });
+
+  test('says that a fleet which nobody declares keeps out every offer', async () => {
+    const plan = await planner({ market });
+    const { warnings, changes } = await plan('main', files(IN_POOL));
+    expect(changes[0]?.groups[0]?.excluded).toEqual([{ requirement: 'fleets', rows: 3, nearest: '' }]);
+    expect(warnings).toMatchObject([
+      { kind: 'no-offer', service: 'web', fix: expect.stringMatching(/^Name a fleet that a file declares/) },
+    ]);
+  });
+
+  test('keeps a service where its volume is', async () => {
+    const plan = await planner({ market });
+    const mounting = `${WEB}volumes: ["models:/models"]\n`;
+    const { changes } = await plan('main', files(MODELS, mounting));
+    expect(changes[0]?.groups[0]?.offers).toMatchObject([{ backend: 'aws', region: 'us' }]);
+    const elsewhere = await plan('main', files(MODELS, `${mounting}regions: [eu]\n`));
+    expect(elsewhere.changes[0]?.groups[0]).toMatchObject({
+      offers: [],
+      excluded: [{ requirement: 'volumes', rows: 1 }],
+    });
+  });
+
+  test('is part of what the budget is compared with', async () => {
+    const plan = await planner({ market, lastingOf });
+    const hold = async (budget: number) =>
+      (await plan('main', files(POOL, `${IN_POOL}backends: [aws]\n`, `budget: ${budget}\n`))).changes[0]?.hold
+        ?.detail;
+    expect(await hold(6)).toBeUndefined();
+    expect(await hold(5)).toContain(
+      'with $3.00/h for machines that fleets keep beside: $6.00/h wanted, $5.00/h allowed, $3.00/h now',
+    );
+  });
+
+  test('that two files declare is a problem of the plan', async () => {
+    const plan = await planner({ market });
+    const { problems, around } = await plan('main', files(POOL, POOL));
+    expect(problems.map(({ message }) => message)).toEqual([
+      'the fleet `pool` is also declared by 1.dstack.yml',
+      'the fleet `pool` is also declared by 0.dstack.yml',
+    ]);
+    expect(around).toBeUndefined();
+  });
+
+  test('of a commit that waits for approval is what that asks for, bound as in the plan of its files', async () => {
+    const plan = await planner({ market, applyOf: () => 'gated' });
+    const policies = { before: DEFAULT_POLICY, own: DEFAULT_POLICY };
+    await world.putProject({ applied: 'a'.repeat(40), policies });
+    const ahead = await plan('main', files(POOL));
+    await world.putProject({
+      applied: 'a'.repeat(40),
+      policies,
+      pending: { commit: COMMIT, since: 0, policy: DEFAULT_POLICY, around: { 'fleet:pool': fleetOf(POOL) } },
+    });
+    const waiting = await plan('main', null);
+    expect(waiting.around).toEqual(ahead.around);
+    expect(waiting.digest).toBe(ahead.digest);
+    expect((await plan('main', files(POOL.replace('2..3', '2..9')))).digest).not.toBe(ahead.digest);
+  });
+
+  test('of a commit in force stays as it is', async () => {
+    const plan = await planner({ market });
+    await world.putProject({ applied: COMMIT });
+    await world.putAround('fleet:pool', fleet(), fleetState([]));
+    expect((await plan('main', null)).around).toMatchObject([{ change: 'keep', text: 'unchanged' }]);
+  });
+});
+
+/** As a sync makes it of the file. */
+function fleetOf(text: string): DesiredFleet {
+  const { fleet: spec } = parseFile({ path: '0.dstack.yml', text }, { root: '', profiles: null });
+  if (!spec) throw new Error('no fleet');
+  return { file: '0.dstack.yml', commit: COMMIT, spec, problems: [] };
+}
 
 describe('a plan of the newest commit', () => {
   test('shows what waits as what is asked for', async () => {

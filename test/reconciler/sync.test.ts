@@ -104,6 +104,11 @@ async function watch(
       refusal: () => null,
       apply,
       approved: async (project) => (await store.approval(project))?.commit ?? null,
+      async priceOfMachine({ name }) {
+        const price = prices.get(`fleet:${name}`) ?? 0;
+        if (typeof price === 'string') throw new Failure('transient', price);
+        return price;
+      },
       async priceOf({ name, groups }) {
         const price = prices.get(name) ?? 0;
         if (typeof price === 'string') throw new Failure('transient', price);
@@ -809,5 +814,49 @@ describe('what is around services', () => {
     expect((await watched.desired('web'))?.service).toEqual(before?.service);
     await watched.push({ 'pool.dstack.yml': null });
     expect(await problems()).toHaveLength(1);
+  });
+
+  test('that two files declare is told, whether or not there was one before', async () => {
+    const watched = await watch({ 'a.dstack.yml': pool('1'), 'b.dstack.yml': pool('2') });
+    const messages = async () => (await watched.project()).problems.map(({ message }) => message);
+    expect(await messages()).toEqual([
+      'the fleet `pool` is also declared by b.dstack.yml',
+      'the fleet `pool` is also declared by a.dstack.yml',
+    ]);
+    await watched.push({ 'b.dstack.yml': null });
+    expect(await messages()).toEqual([]);
+    await watched.push({ 'b.dstack.yml': pool('2') });
+    expect(await messages()).toEqual([]);
+    const record = await watched.store.load('main/fleet:pool');
+    expect(record?.desired).toMatchObject({ spec: { nodes: { min: 1 } }, problems: [{}, {}] });
+  });
+
+  test('counts in the budget that services are held back by', async () => {
+    const inPool = web('web', 'fleets: [pool]', 'replicas: 2');
+    const watched = await watch({ 'trueup.yml': 'budget: 6\n', 'pool.dstack.yml': pool('5') });
+    watched.prices.set('web', 1).set('fleet:pool', 1);
+    await watched.push({ 'web.dstack.yml': inPool });
+    expect((await watched.desired('web'))?.pending).toBeUndefined();
+    watched.prices.set('api', 2);
+    await watched.push({ 'api.dstack.yml': web('api') });
+    expect((await watched.desired('api'))?.pending).toMatchObject({
+      reason: 'budget',
+      detail: expect.stringContaining('with $3.00/h for machines that fleets keep beside: $7.00/h wanted'),
+    });
+  });
+
+  test('of a commit that waits for approval is kept with it, and nothing of it is in force', async () => {
+    const watched = await watch({ 'web.dstack.yml': web('web') }, { apply: 'gated' });
+    await watched.approve(watched.repo.head());
+    await watched.pass();
+    await watched.push({ 'pool.dstack.yml': pool('1') });
+    expect((await watched.project()).pending?.around).toMatchObject({
+      'fleet:pool': { spec: { nodes: { min: 1 } } },
+    });
+    expect(await watched.store.load('main/fleet:pool')).toBeNull();
+    await watched.approve(watched.repo.head());
+    await watched.pass();
+    expect((await watched.project()).pending).toBeUndefined();
+    expect((await watched.store.load('main/fleet:pool'))?.desired).toMatchObject({ spec: { name: 'pool' } });
   });
 });
