@@ -6,8 +6,8 @@ import { aroundOf } from '../../schemas/keys.ts';
 import type { ProjectState } from '../../schemas/project.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
 import { type Subject, statusOf, whyOf } from '../plan/explain.ts';
+import { aroundReadings } from '../read-around.ts';
 import type { KeyRecord, Store } from '../store/store.ts';
-import { aroundReadings } from './read-around.ts';
 
 /** A service, or what is around them. */
 export interface Reading {

@@ -84,12 +84,12 @@ async function printPicture(session: Session, scenario: Scenario): Promise<Outco
   const tookS = (performance.now() - begun) / 1000;
   const { width } = session.screen();
   const { durationMs, commits } = scenario;
-  const { lanes, spells, deaths, summary } = outcome;
+  const { lanes, machines, spells, deaths, summary } = outcome;
   const services = [...new Set([...lanes.map(({ service }) => service), ...Object.keys(summary.services)])];
   const blocks: Block[] = [
     line(0, strong(scenario.name), dim(`seed ${scenario.seed}, in ${tookS.toFixed(1)} s`)),
     BLANK,
-    ...timelineBlocks({ durationMs, commits, lanes, services, spells, deaths }, width),
+    ...timelineBlocks({ durationMs, commits, lanes, machines, services, spells, deaths }, width),
     BLANK,
     ...storyBlocks(story),
     BLANK,

@@ -25,6 +25,8 @@ function unmetMember(actual: Members, key: string, expected: unknown, path: stri
   const inside = path === '' ? key : `${path}.${key}`;
   if (Object.hasOwn(actual, key)) return unmetIn(actual[key], expected, inside);
   if (expected === null || (Array.isArray(expected) && expected.length === 0)) return [];
+  // `fleets: {pool: null}`, where there are no fleets at all.
+  if (path === '' && isObject(expected) && Object.values(expected).every((each) => each === null)) return [];
   return [`there is no ${inside}; there is ${Object.keys(actual).join(', ') || 'nothing'}`];
 }
 

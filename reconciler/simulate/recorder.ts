@@ -26,6 +26,22 @@ export interface Lane {
   readonly stretches: readonly Stretch[];
 }
 
+/** A stretch of the life of a fleet's machine: who had it, and what became of it. */
+export interface MachineStretch {
+  readonly phase: 'creating' | 'used' | 'idle' | 'ending';
+  /** Whose it was, or was to be; null: nobody's. */
+  readonly guest: string | null;
+  readonly from: number;
+  to: number;
+}
+
+export interface MachineLane {
+  readonly fleet: string;
+  readonly machine: string;
+  readonly number: number;
+  readonly stretches: readonly MachineStretch[];
+}
+
 export interface Extremes {
   /** Ready at the same time, since the service first was complete; null: it never was. */
   readonly minReady: number | null;
@@ -45,6 +61,8 @@ export interface Recorder {
     machines: readonly Machine[],
   ): void;
   lanes(): readonly Lane[];
+  /** Of fleets. */
+  machines(): readonly MachineLane[];
   of(service: string): Extremes;
   /** Over all services. */
   maxLive(): number;
@@ -53,6 +71,7 @@ export interface Recorder {
 
 export function createRecorder(isServing: (replica: Replica) => boolean): Recorder {
   const lanes = new Map<string, Lane & { stretches: Stretch[] }>();
+  const machineLanes = new Map<string, MachineLane & { stretches: MachineStretch[] }>();
   const extremes = new Map<string, { minReady: number | null; maxLive: number; live: number }>();
   let maxLive = 0;
 
@@ -74,6 +93,16 @@ export function createRecorder(isServing: (replica: Replica) => boolean): Record
       lane.stretches.push({ phase, from: atMs, to: atMs });
     }
   };
+  const drawMachine = (atMs: number, fleet: string, machine: FleetState['machines'][number]): void => {
+    const { name, number } = machine;
+    const lane = machineLanes.get(name) ?? { fleet, machine: name, number, stretches: [] };
+    machineLanes.set(name, lane);
+    const [phase, guest] = [lookOf(machine), machine.guest?.replica ?? null];
+    const last = lane.stretches.at(-1);
+    if (last) last.to = atMs;
+    if (last?.phase !== phase || last.guest !== guest)
+      lane.stretches.push({ phase, guest, from: atMs, to: atMs });
+  };
   const noteReady = (state: ServiceState): void => {
     const target = state.deployments.find(({ number }) => number === state.target);
     const own = extremesOf(state.service);
@@ -89,6 +118,8 @@ export function createRecorder(isServing: (replica: Replica) => boolean): Record
         for (const replica of state.replicas) draw(atMs, state.service, replica);
         noteReady(state);
       }
+      for (const { fleet, machines: own } of fleets.values())
+        for (const machine of own) drawMachine(atMs, fleet, machine);
       const live = machines.filter(({ tags }) => tags.owner === OWNER);
       maxLive = Math.max(maxLive, live.length);
       const guests = new Map([...fleets.values()].flatMap(guestsOf));
@@ -103,6 +134,7 @@ export function createRecorder(isServing: (replica: Replica) => boolean): Record
       }
     },
     lanes: () => [...lanes.values()],
+    machines: () => [...machineLanes.values()],
     of: extremesOf,
     maxLive: () => maxLive,
     services: () => [...extremes.keys()],
@@ -110,6 +142,11 @@ export function createRecorder(isServing: (replica: Replica) => boolean): Record
 }
 
 // Private
+
+function lookOf({ phase, guest }: FleetState['machines'][number]): MachineStretch['phase'] {
+  if (phase === 'ready') return guest ? 'used' : 'idle';
+  return phase === 'creating' ? 'creating' : 'ending';
+}
 
 /** Whose machine it is now, by its name. */
 function guestsOf({ machines }: FleetState): [machine: string, service: string][] {

@@ -7,7 +7,7 @@ import { PROJECT } from './daemon.ts';
 import { createDeaths } from './deaths.ts';
 import { unmetIn } from './expect.ts';
 import { createFailing } from './failing.ts';
-import { createRecorder, type Lane } from './recorder.ts';
+import { createRecorder, type Lane, type MachineLane } from './recorder.ts';
 import { createRepository } from './repository.ts';
 import type { Scenario } from './scenario/read.ts';
 import { EVERY_STEP } from './scenario/schema.ts';
@@ -22,6 +22,7 @@ import { openWorld, type World, type WorldOptions } from './world.ts';
 export interface Outcome {
   readonly summary: Summary;
   readonly lanes: readonly Lane[];
+  readonly machines: readonly MachineLane[];
   readonly spells: readonly Spell[];
   /** Ms from the beginning, of each death of the reconciler. */
   readonly deaths: readonly number[];
@@ -62,6 +63,7 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
   const summarise = async (): Promise<Summary> =>
     summaryOf({
       records: await world.store.list(PROJECT),
+      around: await world.store.around(PROJECT),
       recorder,
       movedAt: (service, isGone) => (isGone ? notes.toldAt : notes.changedAt).get(service) ?? 0,
       requestsOf,
@@ -87,7 +89,14 @@ export async function runScenario(scenario: Scenario, tell: (line: StoryLine) =>
     }
   }
   const spells = scenario.backends.flatMap(({ name, faults }) => spellsOf(name, faults, durationMs));
-  return { summary: await summarise(), lanes: recorder.lanes(), spells, deaths: notes.deaths, strays };
+  return {
+    summary: await summarise(),
+    lanes: recorder.lanes(),
+    machines: recorder.machines(),
+    spells,
+    deaths: notes.deaths,
+    strays,
+  };
 }
 
 // Private

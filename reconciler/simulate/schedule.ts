@@ -35,15 +35,16 @@ export function scheduleAll({ scenario, clock, world, backends, story }: Happeni
 // Private
 
 function tellSpell(
-  { backend, kind, fromMs, toMs }: Spell,
+  { backend, kind, about, fromMs, toMs }: Spell,
   scenario: Scenario,
   clock: Clock,
   story: Pick<Story, 'add'>,
 ): void {
   if (fromMs === toMs || fromMs >= scenario.durationMs) return;
-  clock.after(fromMs, () => story.add('fault-began', { backend, reason: `${backend}: ${kind}` }));
+  const reason = `${backend}: ${kind}${about}`;
+  clock.after(fromMs, () => story.add('fault-began', { backend, reason }));
   if (toMs < scenario.durationMs)
-    clock.after(toMs, () => story.add('fault-ended', { backend, reason: `${backend}: ${kind} is over` }));
+    clock.after(toMs, () => story.add('fault-ended', { backend, reason: `${reason} is over` }));
 }
 
 function take(

@@ -8,6 +8,7 @@ import type { KeyRecord } from '../store/store.ts';
 import { OWNER } from './daemon.ts';
 import type { Extremes, Recorder } from './recorder.ts';
 import { seconds } from './story.ts';
+import { type AroundSummary, aroundSummary } from './summary-around.ts';
 import type { RequestCounts } from './traffic.ts';
 
 export interface ServiceSummary {
@@ -51,7 +52,7 @@ export interface WaitSummary {
   readonly detail: string;
 }
 
-export interface Summary {
+export interface Summary extends AroundSummary {
   readonly services: { readonly [name: string]: ServiceSummary };
   /** Of services that are gone. */
   readonly removed: readonly string[];
@@ -78,6 +79,8 @@ export interface Summary {
 
 export interface Sums extends Pick<Summary, 'leaked' | 'violations' | 'unmet' | 'crashes' | 'seed'> {
   readonly records: readonly KeyRecord[];
+  /** Of what is around services. */
+  readonly around: readonly KeyRecord[];
   readonly recorder: Recorder;
   /** Seconds from the beginning, when a service last changed in a way that counts for `converged`. */
   readonly movedAt: (service: string, isGone: boolean) => number;
@@ -89,7 +92,7 @@ export interface Sums extends Pick<Summary, 'leaked' | 'violations' | 'unmet' | 
 }
 
 export function summaryOf(sums: Sums): Summary {
-  const { records, recorder, movedAt, requestsOf, machines, start, now } = sums;
+  const { records, around, recorder, movedAt, requestsOf, machines, start, now } = sums;
   const known = records.filter(({ service }) => service !== '');
   const names = new Set([...known.map(({ service }) => service), ...recorder.services()]);
   const services = known.map((record) => [record.service, serviceSummary(record, sums)] as const);
@@ -98,6 +101,7 @@ export function summaryOf(sums: Sums): Summary {
   const { leaked, violations, unmet, crashes, seed } = sums;
   return {
     services: Object.fromEntries(services),
+    ...aroundSummary(around, records, start),
     removed,
     minReady: least.length === 0 ? 0 : Math.min(...least),
     maxLive: recorder.maxLive(),

@@ -3,12 +3,15 @@ import type { Machine } from '../../backends/fake/cloud.ts';
 import type { FaultWindow } from '../../backends/fake/trouble.ts';
 import type { Tags } from '../../schemas/actual.ts';
 import type { Offer } from '../../schemas/offer.ts';
+import { durationText } from '../../schemas/units.ts';
 import type { FaultKind, FaultSpec } from './scenario/faults.ts';
 
 /** A stretch of time in which something is wrong; as it is told and drawn. Times in ms from the beginning. */
 export interface Spell {
   readonly backend: string;
   readonly kind: FaultKind;
+  /** What of the backend it concerns, as ` of h100 in us-east`; '': all of it. */
+  readonly about: string;
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -56,11 +59,63 @@ export function takingsOf(faults: readonly FaultSpec[], endMs: number): Taking[]
 export function spellsOf(backend: string, faults: readonly FaultSpec[], endMs: number): Spell[] {
   return faults.map((fault) => {
     const [fromMs, toMs] = boundsOf(fault, endMs);
-    return { backend, kind: fault.kind, fromMs, toMs };
+    return { backend, kind: fault.kind, about: aboutText(fault), fromMs, toMs };
   });
 }
 
 // Private
+
+/** ` of h100 in us-east, spot`, ` (create, terminate; 30% of calls)`. */
+function aboutText(fault: FaultSpec): string {
+  switch (fault.kind) {
+    case 'no-capacity':
+    case 'quota':
+      return whichText(fault);
+    case 'api-errors':
+    case 'rate-limited':
+      return callsText(fault);
+    case 'slow':
+      return callsText(fault, [
+        ...(fault.by == null ? [] : [`${fault.by / 1000} s longer`]),
+        ...(fault.times == null ? [] : [`machines take ${fault.times} times as long`]),
+      ]);
+    case 'instance-lost':
+    case 'interruption':
+      return victimText(fault);
+    case 'unauthorized':
+    case 'partition':
+      return '';
+  }
+}
+
+function whichText({ instance, region, spot }: Which): string {
+  const [of, where] = [instance == null ? '' : ` of ${instance}`, region == null ? '' : ` in ${region}`];
+  return `${of}${where}${spot == null ? '' : spot ? ', spot' : ', on-demand'}`;
+}
+
+function callsText(
+  fault: Pick<FaultSpec & { kind: 'slow' }, 'operations' | 'rate'>,
+  more: readonly string[] = [],
+): string {
+  const { operations, rate } = fault;
+  const parts = [
+    ...(operations == null ? [] : [operations.join(', ')]),
+    ...(rate == null || rate === 1 ? [] : [`${Math.round(rate * 100)}% of calls`]),
+    ...more,
+  ];
+  return parts.length > 0 ? ` (${parts.join('; ')})` : '';
+}
+
+function victimText(fault: FaultSpec & { kind: 'instance-lost' | 'interruption' }): string {
+  const { replica, service, count, every } = fault;
+  const whose = replica ?? service;
+  return [
+    whose == null ? '' : ` of ${whose}`,
+    whichText(fault),
+    count == null || count === 1 ? '' : `, ${count} at a time`,
+    every == null ? '' : `, every ${durationText(every / 1000)}`,
+  ].join('');
+}
 
 const CALM: Omit<FaultWindow, 'from' | 'to' | 'kind'> = {
   operations: null,

@@ -1,6 +1,7 @@
 // A simulated run in words: the story with its times, how it ended, and whether what must hold did.
 import type { StoryLine } from '../simulate/story.ts';
 import type { ServiceSummary, Summary, WaitSummary } from '../simulate/summary.ts';
+import type { AroundSummary } from '../simulate/summary-around.ts';
 import {
   BLANK,
   type Block,
@@ -43,10 +44,13 @@ export function storyBlocks(story: readonly StoryLine[]): Block[] {
 }
 
 export function summaryBlocks(summary: Summary): Block[] {
-  const { services, removed, requests, cost, crashes, violations, unmet, leaked } = summary;
+  const { services, fleets = {}, volumes = {}, removed } = summary;
+  const { requests, cost, crashes, violations, unmet, leaked } = summary;
   const rows = Object.entries(services).map(([name, service]) => serviceRow(name, service));
-  const waits = Object.entries(services).flatMap(([name, { waiting }]) =>
-    (waiting ?? []).map((reason) => waitLine(name, reason)),
+  const named = <T>(of: { readonly [name: string]: T }, prefix = '') =>
+    Object.entries(of).map(([name, each]) => [`${prefix}${name}`, each] as const);
+  const waits = [...named(services), ...named(fleets, 'fleet:'), ...named(volumes, 'volume:')].flatMap(
+    ([name, { waiting }]) => (waiting ?? []).map((reason) => waitLine(name, reason)),
   );
   const failures = Object.entries(services).flatMap(([name, { failure }]) =>
     failure ? failureLines(name, failure) : [],
@@ -57,6 +61,7 @@ export function summaryBlocks(summary: Summary): Block[] {
   const deaths = crashes > 0 ? [fact('crashes', plain(`${crashes} of the reconciler`))] : [];
   return [
     ...(rows.length > 0 ? [{ kind: 'table', head: HEAD, rows, shrink: [0] } as const] : []),
+    ...aroundTables(summary),
     BLANK,
     ...waits.slice(0, MOST_WAITS),
     ...(waits.length > MOST_WAITS ? [line(2, dim(`… ${waits.length - MOST_WAITS} more`))] : []),
@@ -74,6 +79,12 @@ export function summaryBlocks(summary: Summary): Block[] {
 /** Steps on the way, which the picture shows as well. */
 const SMALL: ReadonlySet<string> = new Set([
   'desired',
+  'machine-created',
+  'machine-ending',
+  'machine-idle',
+  'machine-lent',
+  'machine-ready',
+  'machine-stopped',
   'published',
   'replica-created',
   'replica-draining',
@@ -128,6 +139,28 @@ function serviceRow(name: string, service: ServiceSummary): Row {
     plain(asked === 0 ? '-' : `${requests.failed} of ${asked}`),
   ];
   return { cells };
+}
+
+function aroundTables({ fleets = {}, volumes = {} }: AroundSummary): Block[] {
+  const table = (head: readonly string[], rows: readonly Row[]): Block[] =>
+    rows.length > 0 ? [BLANK, { kind: 'table', head, rows, shrink: [0] }] : [];
+  const rowOf = (name: string, ...cells: readonly (string | number)[]): Row => ({
+    cells: [strong(name), ...cells.map((cell) => plain(String(cell)))],
+  });
+  return [
+    ...table(
+      ['FLEET', 'MACHINES', 'USED', 'IDLE', 'KEPT'],
+      Object.entries(fleets).map(([name, { machines, used, idle, kept }]) =>
+        rowOf(name, machines, used, idle, kept),
+      ),
+    ),
+    ...table(
+      ['VOLUME', 'PHASE', 'HELD BY'],
+      Object.entries(volumes).map(([name, { phase, heldBy }]) =>
+        rowOf(name, phase, heldBy.join(', ') || 'nobody'),
+      ),
+    ),
+  ];
 }
 
 /** What a file without groups has: nobody has to be told. */

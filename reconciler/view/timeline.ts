@@ -1,8 +1,10 @@
 // A simulated run as a picture: time from left to right, one lane for each replica, and above them what was done to the
 // world.
-import type { Lane, LanePhase, Stretch } from '../simulate/recorder.ts';
+import type { Lane, LanePhase, MachineLane, Stretch } from '../simulate/recorder.ts';
 import type { Spell } from '../simulate/weather.ts';
-import { BLANK, type Block, type Cell, type Drawing, dim, plain, strong, type Tone } from './cells.ts';
+import { type Canvas, columnOf, columnsOf, drawn, MARGIN, row } from './canvas.ts';
+import { BLANK, type Block, type Cell, dim, plain, strong, type Tone } from './cells.ts';
+import { machineLegend, machineRows } from './machine-lanes.ts';
 
 /** All times in ms from the beginning. */
 export interface Timeline {
@@ -11,14 +13,17 @@ export interface Timeline {
   readonly spells: readonly Spell[];
   readonly deaths: readonly number[];
   readonly lanes: readonly Lane[];
+  /** Machines of fleets. Absent: none. */
+  readonly machines?: readonly MachineLane[];
   /** All that there were, with lanes or without. */
   readonly services: readonly string[];
 }
 
 export function timelineBlocks(timeline: Timeline, width: number): Block[] {
-  const { spells, deaths, commits, services } = timeline;
+  const { spells, deaths, commits, services, machines = [] } = timeline;
   const lanes = labelled(timeline.lanes);
-  const label = Math.min(MOST_LABEL, Math.max(LEAST_LABEL, ...lanes.map(({ name }) => name.length)));
+  const names = [...lanes.map(({ name }) => name), ...machines.map(({ machine }) => machine)];
+  const label = Math.min(MOST_LABEL, Math.max(LEAST_LABEL, ...names.map((name) => name.length)));
   const canvas: Canvas = {
     label,
     columns: Math.max(20, Math.min(width, MOST_WIDTH) - label - MARGIN - 1),
@@ -56,20 +61,15 @@ export function timelineBlocks(timeline: Timeline, width: number): Block[] {
         lanes.filter((lane) => lane.service === service),
       ),
     ),
-    ...(lanes.length === 0 ? [] : [BLANK, legend(canvas, lanes)]),
+    ...machineRows(canvas, machines),
+    ...(lanes.length + machines.length === 0 ? [] : [BLANK]),
+    ...(lanes.length === 0 ? [] : [legend(canvas, lanes)]),
+    ...machineLegend(machines),
   ];
 }
 
 // Private
 
-interface Canvas {
-  /** Columns of the labels, and of the lanes. */
-  readonly label: number;
-  readonly columns: number;
-  readonly durationMs: number;
-}
-
-const MARGIN = 2;
 const LEAST_LABEL = 'reconciler'.length;
 const MOST_LABEL = 20;
 /** Wider pictures show no more, and are harder to follow. */
@@ -104,15 +104,6 @@ function labelled(lanes: readonly Lane[]): NamedLane[] {
   });
 }
 
-function row({ label }: Canvas, name: Cell, cells: readonly Cell[]): Drawing {
-  const text = name.text.length > label ? `${name.text.slice(0, label - 1)}…` : name.text.padEnd(label);
-  return { kind: 'drawing', cells: [plain(' '.repeat(MARGIN)), { ...name, text: `${text} ` }, ...cells] };
-}
-
-function columnOf({ columns, durationMs }: Canvas, ms: number): number {
-  return Math.min(columns - 1, Math.max(0, Math.floor((ms / durationMs) * columns)));
-}
-
 function serviceRows(canvas: Canvas, service: string, lanes: readonly NamedLane[]): Block[] {
   const ordered = lanes.toSorted((a, b) => a.number - b.number);
   const shown = ordered.slice(0, MOST_LANES);
@@ -130,25 +121,13 @@ function serviceRows(canvas: Canvas, service: string, lanes: readonly NamedLane[
 
 /** Each column shows what it mostly was; where a replica died by itself, that. */
 function laneCells(canvas: Canvas, { stretches }: Lane): Cell[] {
-  const width = canvas.durationMs / canvas.columns;
   const deathAt = deathOf(stretches, canvas.durationMs);
   const dead = deathAt === null ? -1 : columnOf(canvas, deathAt);
-  const cells = Array.from({ length: canvas.columns }, (_, column): Cell => {
+  const cells = columnsOf(canvas, stretches).map((stretch, column): Cell => {
     if (column === dead) return { text: DEAD, tone: 'bad' };
-    const phase = mostly(stretches, column * width, (column + 1) * width);
-    return phase === null ? plain(' ') : { text: LOOKS[phase].sign, tone: LOOKS[phase].tone };
+    return stretch ? { text: LOOKS[stretch.phase].sign, tone: LOOKS[stretch.phase].tone } : plain(' ');
   });
-  return merged(cells.slice(0, cells.findLastIndex(({ text }) => text !== ' ') + 1));
-}
-
-function mostly(stretches: readonly Stretch[], from: number, to: number): LanePhase | null {
-  let best: LanePhase | null = null;
-  let longest = 0;
-  for (const { phase, from: begin, to: end } of stretches) {
-    const shared = Math.min(to, end) - Math.max(from, begin);
-    if (shared > longest) [best, longest] = [phase, shared];
-  }
-  return best;
+  return drawn(cells);
 }
 
 const ALIVE: ReadonlySet<LanePhase> = new Set([
@@ -168,17 +147,6 @@ function deathOf(stretches: readonly Stretch[], endMs: number): number | null {
   return next === undefined || next.phase === 'terminating' ? alive.to : null;
 }
 
-/** Neighbours of one tone become one cell. */
-function merged(cells: readonly Cell[]): Cell[] {
-  const joined: Cell[] = [];
-  for (const cell of cells) {
-    const last = joined.at(-1);
-    if (last?.tone === cell.tone) joined[joined.length - 1] = { ...last, text: last.text + cell.text };
-    else joined.push(cell);
-  }
-  return joined;
-}
-
 function marksOf(
   canvas: Canvas,
   marks: readonly (readonly [atMs: number, text: string])[],
@@ -190,15 +158,15 @@ function marksOf(
   return [{ text, tone }];
 }
 
-/** `╶─ no-capacity ─╴`, as long as it lasts. */
-function spellRow(canvas: Canvas, { backend, kind, fromMs, toMs }: Spell): Block {
+/** `━ no-capacity of h100 ━━`, as long as it lasts; only its kind, or that beside it, where there is less room. */
+function spellRow(canvas: Canvas, { backend, kind, about, fromMs, toMs }: Spell): Block {
   const from = columnOf(canvas, fromMs);
   const length = Math.max(1, columnOf(canvas, Math.min(toMs, canvas.durationMs)) - from);
-  const bar =
-    length <= kind.length + 4 ? '━'.repeat(length) : `━ ${kind} ${'━'.repeat(length - kind.length - 3)}`;
-  const isLabelled = length > kind.length + 4;
-  const room = canvas.columns - from - length;
-  const beside = isLabelled ? '' : room > kind.length ? ` ${kind}` : '';
+  const room = Math.max(length - 4, canvas.columns - from - length);
+  const text = `${kind}${about}`.length < room ? `${kind}${about}` : kind;
+  const isLabelled = length > text.length + 4;
+  const bar = isLabelled ? `━ ${text} ${'━'.repeat(length - text.length - 3)}` : '━'.repeat(length);
+  const beside = isLabelled ? '' : canvas.columns - from - length > text.length ? ` ${text}` : '';
   const before = !isLabelled && beside === '' ? `${kind} `.padStart(from) : ' '.repeat(from);
   return row(canvas, dim(backend), [dim(before), { text: bar, tone: 'warn' }, dim(beside)]);
 }

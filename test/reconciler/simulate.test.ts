@@ -133,8 +133,8 @@ describe('a picture', () => {
           { number: 2, atMs: 200_000 },
         ],
         spells: [
-          { backend: 'aws', kind: 'quota', fromMs: 200_000, toMs: 400_000 },
-          { backend: 'gcp', kind: 'partition', fromMs: 10_000, toMs: 20_000 },
+          { backend: 'aws', kind: 'quota', about: '', fromMs: 200_000, toMs: 400_000 },
+          { backend: 'gcp', kind: 'partition', about: '', fromMs: 10_000, toMs: 20_000 },
         ],
         deaths: [300_000],
         services: ['web', 'idle'],

@@ -4,6 +4,7 @@ import { type Field, isWrong, reading, type Say } from '../../../schemas/fields.
 import { closest, shown } from '../../../schemas/problems.ts';
 import { isMapping, type Yaml } from '../../../schemas/yaml-value.ts';
 import type { ServiceSummary, Summary } from '../summary.ts';
+import type { FleetSummary, VolumeSummary } from '../summary-around.ts';
 import { jsonOf, readTime } from './values.ts';
 
 /** What the summary of the moment must say. */
@@ -49,7 +50,28 @@ const OF_SERVICE: { readonly [member in keyof Required<ServiceSummary>]: Members
   failure: { replica: null, deployment: null, t: null, reason: null, log: null },
 };
 
-const OF_SUMMARY: { readonly [member in keyof Omit<Summary, 'services'>]: Members | null } = {
+const OF_FLEET: { readonly [member in keyof Required<FleetSummary>]: Members | null } = {
+  machines: null,
+  used: null,
+  idle: null,
+  kept: null,
+  waiting: null,
+};
+
+const OF_VOLUME: { readonly [member in keyof Required<VolumeSummary>]: Members | null } = {
+  phase: null,
+  heldBy: null,
+  waiting: null,
+};
+
+/** Members that have one for each name. */
+const BY_NAME = {
+  services: { known: OF_SERVICE, where: 'the summary of a service' },
+  fleets: { known: OF_FLEET, where: 'the summary of a fleet' },
+  volumes: { known: OF_VOLUME, where: 'the summary of a volume' },
+};
+
+const OF_SUMMARY: { readonly [member in Exclude<keyof Summary, keyof typeof BY_NAME>]: Members | null } = {
   removed: null,
   minReady: null,
   maxLive: null,
@@ -76,10 +98,14 @@ function readExpectation(value: Yaml, say: Say): Expectation[] {
   return [{ atMs: isWrong(atMs) ? null : atMs, what: jsonOf(what) as Expectation['what'] }];
 }
 
-function checkSummary({ services, ...rest }: { readonly [member: string]: Yaml }, say: Say): void {
-  checkNames(rest, { services: null, ...OF_SUMMARY }, 'a summary', [], say);
-  for (const [name, service] of Object.entries(isMapping(services) ? services : {}))
-    checkNames(service, OF_SERVICE, 'the summary of a service', ['services', name], say);
+function checkSummary(summary: { readonly [member: string]: Yaml }, say: Say): void {
+  const named = Object.fromEntries(Object.keys(BY_NAME).map((member) => [member, null]));
+  checkNames(summary, { ...named, ...OF_SUMMARY }, 'a summary', [], say);
+  for (const [member, { known, where }] of Object.entries(BY_NAME)) {
+    const given = summary[member];
+    for (const [name, each] of Object.entries(isMapping(given) ? given : {}))
+      checkNames(each, known, where, [member, name], say);
+  }
 }
 
 function checkNames(value: Yaml, known: Members, where: string, path: readonly string[], say: Say): void {

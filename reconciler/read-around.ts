@@ -1,15 +1,15 @@
 // What the store knows of fleets and volumes, as what people are told about them.
-import type { Why } from '../../schemas/api.ts';
-import type { AroundView } from '../../schemas/api-around.ts';
-import type { DesiredRecord } from '../../schemas/desired.ts';
-import type { DesiredFleet, FleetState } from '../../schemas/fleet.ts';
-import { aroundOf } from '../../schemas/keys.ts';
-import type { ServiceState } from '../../schemas/rollout.ts';
-import type { DesiredVolume, VolumeState } from '../../schemas/volume.ts';
-import type { Spell } from '../plan/explain.ts';
-import { fleetView, nextOfFleet, nextOfVolume, volumeView } from '../plan/explain-around.ts';
-import { holdersOf, usersOf } from '../plan/named.ts';
-import type { KeyRecord } from '../store/store.ts';
+import type { Why } from '../schemas/api.ts';
+import type { AroundView } from '../schemas/api-around.ts';
+import type { DesiredRecord } from '../schemas/desired.ts';
+import type { DesiredFleet, FleetState } from '../schemas/fleet.ts';
+import { aroundOf } from '../schemas/keys.ts';
+import type { ServiceState } from '../schemas/rollout.ts';
+import type { DesiredVolume, VolumeState } from '../schemas/volume.ts';
+import type { Spell } from './plan/explain.ts';
+import { fleetView, nextOfFleet, nextOfVolume, volumeView } from './plan/explain-around.ts';
+import { holdersOf, usersOf } from './plan/named.ts';
+import type { KeyRecord } from './store/store.ts';
 
 export interface AroundReading {
   readonly view: AroundView;
