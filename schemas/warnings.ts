@@ -31,10 +31,16 @@ export function fleetWarnings(fleet: Fleet): readonly Remark[] {
     message: '`blocks` has no effect yet: a machine runs one replica',
     fix: 'Do not rely on it.',
   };
+  const apart = {
+    path: ['placement'],
+    message: '`placement: cluster` has no effect yet: each machine is wherever it is cheapest',
+    fix: 'Name one of `backends` and `regions` for machines that are to be close together.',
+  };
   const fix = 'Write `nodes` for machines of a cloud, `ssh_config` for those that are there already.';
   return [
     ...backendWarnings(fleet),
     ...(fleet.blocks !== 1 ? [unsplit] : []),
+    ...(fleet.placement === 'cluster' && fleet.nodes ? [apart] : []),
     ...(both ? [{ path: ['ssh_config'], message: '`nodes` and `ssh_config` exclude each other', fix }] : []),
     ...(neither ? [{ path: [], message: 'a fleet needs `nodes` or `ssh_config`', fix }] : []),
   ];
@@ -64,8 +70,10 @@ export function volumeWarnings(volume: Volume): readonly Remark[] {
       fix: 'Add it, or the id of one that exists.',
     });
   }
-  if (external && (volume.auto_cleanup_duration ?? -1) > 0) {
-    const message = 'a volume that existed before is not cleaned up';
+  if ((volume.auto_cleanup_duration ?? -1) > 0) {
+    const message = external
+      ? 'a volume that existed before is not cleaned up'
+      : '`auto_cleanup_duration` has no effect: a volume is never deleted';
     remarks.push({ path: ['auto_cleanup_duration'], message, fix: 'Remove the line.' });
   }
   return remarks;

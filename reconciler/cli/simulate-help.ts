@@ -34,6 +34,6 @@ is optional.
   reconciler: {crashes: [3m]}   # or every-step
   expect: {requests: {failed: 0}, converged: "<9m", services: {web: {ready: 2}}}
 
-docs/simulate.md has all of it, and six scenarios beside it.
+docs/simulate.md has all of it, and seven scenarios beside it.
 Exit codes: 0 fine · 1 a rule was broken, or an expectation was not met
             2 the scenario cannot be read`;

@@ -2,6 +2,7 @@
 import type { Machine } from '../../backends/fake/cloud.ts';
 import { createRandom } from '../../backends/fake/random.ts';
 import type { Fake } from '../../backends/fake.ts';
+import { aroundOf } from '../../schemas/keys.ts';
 import type { Clock } from '../clock.ts';
 import { OWNER, PROJECT } from './daemon.ts';
 import type { Scenario } from './scenario/read.ts';
@@ -64,9 +65,15 @@ function take(
       group,
       replica,
       backend: cloud.name,
-      reason: `the machine of ${replica} ${when}`,
+      reason: `${machineText(machine)} ${when}`,
     });
   }
+}
+
+/** A fleet's has a name of its own. */
+function machineText({ tags, runs }: Machine): string {
+  if (!aroundOf(tags.service)) return `the machine of ${tags.replica}`;
+  return runs ? `${tags.replica}, the machine of ${runs.replica},` : `${tags.replica}, which nobody uses,`;
 }
 
 function chosen(machines: readonly Machine[], count: number, random: () => number): Machine[] {

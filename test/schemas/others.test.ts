@@ -16,13 +16,13 @@ test.each([
   ['a dev environment', 'type: dev-environment\nide: vscode\ninit: [x]\ninactivity_duration: 2h'],
   [
     'a fleet of a cloud',
-    'type: fleet\nname: pool\nnodes: {min: 0, target: 1, max: 4}\nresources: {gpu: 24GB..}\nplacement: cluster',
+    'type: fleet\nname: pool\nnodes: {min: 0, target: 1, max: 4}\nresources: {gpu: 24GB..}\nplacement: any',
   ],
   [
     'a fleet of hosts',
     'type: fleet\nname: pool\nssh_config: {user: u, identity_file: f, network: 10.0.0.0/8, hosts: [10.0.0.1, {hostname: b, internal_ip: 10.0.0.2, blocks: auto}]}',
   ],
-  ['a volume', 'type: volume\nname: data\nbackend: aws\nregion: r\nsize: 100GB\nauto_cleanup_duration: 30d'],
+  ['a volume', 'type: volume\nname: data\nbackend: aws\nregion: r\nsize: 100GB\nauto_cleanup_duration: off'],
   [
     'a volume of Kubernetes',
     'type: volume\nname: data\nbackend: kubernetes\nsize: 1GB\naccess_modes: [ReadWriteMany]',
@@ -105,6 +105,14 @@ test.each([
   [
     'type: volume\nbackend: aws\nregion: r\nvolume_id: v\nauto_cleanup_duration: 1h',
     'warning auto_cleanup_duration: a volume that existed before is not cleaned up',
+  ],
+  [
+    'type: volume\nbackend: aws\nregion: r\nsize: 1GB\nauto_cleanup_duration: 1h',
+    'warning auto_cleanup_duration: `auto_cleanup_duration` has no effect: a volume is never deleted',
+  ],
+  [
+    'type: fleet\nnodes: 2\nplacement: cluster',
+    'warning placement: `placement: cluster` has no effect yet: each machine is wherever it is cheapest',
   ],
   ['type: gateway\nbackend: aws', 'error region: `region` is missing'],
   ['type: gateway\nbackend: aws\nregion: r\nrouter: sglang', 'error router: `router` is not a known key'],

@@ -137,9 +137,13 @@ commits: [{at: 2m, files: {web.dstack.yml: ${web()}}}]`);
       const { story } = await play(
         told().replace('offers:', `faults: [{kind: instance-lost, at: 3m, replica: ${replica}}], offers:`),
       );
-      return story.filter(({ event }) => event === 'machine-lost').map(({ replica: name }) => name);
+      const of = (name: string) => story.filter(({ event }) => event === name);
+      return [
+        of('machine-lost').map(({ replica: name }) => name),
+        of('instance-lost').map(({ reason }) => reason),
+      ];
     };
-    expect(await lost('pool-m2')).toEqual(['pool-m2']);
-    expect(await lost('web-1')).toEqual(['pool-m1']);
+    expect(await lost('pool-m2')).toEqual([['pool-m2'], ['pool-m2, which nobody uses, was taken away']]);
+    expect(await lost('web-1')).toEqual([['pool-m1'], ['pool-m1, the machine of web-1, was taken away']]);
   });
 });

@@ -60,3 +60,14 @@ test('scaling and a rollout on a bad day end where they should', async () => {
   expect(story.some(({ event }) => event === 'scaled')).toBe(true);
   expect(summary.requests.failed).toBe(0);
 });
+
+test('a machine that is kept idle takes over, for more money', async () => {
+  const { summary, story } = await run('machine-kept-idle');
+  expect(summary.fleets?.pool).toEqual({ machines: 2, used: 1, idle: 1, kept: 2 });
+  const lent = story.filter(({ event }) => event === 'machine-lent').map(({ replica }) => replica);
+  expect(lent).toEqual(['pool-m1', 'pool-m2', 'pool-m3']);
+  const text = readFileSync(join(FOLDER, 'machine-kept-idle.yml'), 'utf8');
+  const alone = await play(scenario(text.replace('nodes: 2..3', 'nodes: 1..2')));
+  expect(alone.summary.requests.failed).toBeGreaterThan(2 * summary.requests.failed);
+  expect(alone.summary.cost).toBeLessThan(0.7 * summary.cost);
+});

@@ -66,6 +66,15 @@ describe('the manual', () => {
     expect(drawn.startsWith(shown)).toBe(true);
   });
 
+  test('shows the machines of a fleet as they are drawn', async () => {
+    const told = scenario(readFileSync(join(DOCS, 'simulate/machine-kept-idle.yml'), 'utf8'));
+    const blocks = timelineBlocks({ ...told, ...(await play(told)), services: ['llm'] }, 80);
+    const drawn = render(blocks, { width: 80, height: 24, colour: false, live: false });
+    const [, shown = ''] = blockBelow('## Fleets, idle machines and volumes', 'console').split(/(?<=s\n)\n/);
+    expect(shown).toContain('pool-m3');
+    expect(drawn.startsWith(shown)).toBe(true);
+  });
+
   test('shows lines that are printed, and the summary', async () => {
     const { story, summary } = await play(scenario(BAD_REVISION, '/nowhere/bad-revision.yml'));
     const printed = [...story, { summary }].map((line) => JSON.parse(JSON.stringify(line)) as unknown);
