@@ -3,7 +3,7 @@
 
 import type { Behaviour } from '../../backends/fake/machine.ts';
 import { type Fake, type FakeOptions, openFake } from '../../backends/fake.ts';
-import type { Desired } from '../../reconciler/around.ts';
+
 import type { Boundary } from '../../reconciler/boundary.ts';
 import { ownerOf } from '../../reconciler/process-request.ts';
 import { virtualClock } from '../../reconciler/simulate/clock.ts';
@@ -11,6 +11,7 @@ import type { Flow } from '../../reconciler/simulate/traffic.ts';
 import { openWorld, type World as Simulated } from '../../reconciler/simulate/world.ts';
 import type { MemoryStore } from '../../reconciler/store/memory.ts';
 import type { Tags } from '../../schemas/actual.ts';
+import type { DesiredAround } from '../../schemas/around.ts';
 import type { DesiredRecord, DesiredService } from '../../schemas/desired.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
 import type { RouteTable } from '../../schemas/routes.ts';
@@ -39,7 +40,7 @@ export interface World {
   commit(service: DesiredService | null, name?: string): Promise<void>;
   commitRecord(name: string, record: DesiredRecord): Promise<void>;
   /** What services need around them (`fleet:pool`); null: no file declares it any more. */
-  declare(name: string, desired: Desired | null): Promise<void>;
+  declare(name: string, desired: DesiredAround | null): Promise<void>;
   /** Lets `ms` of virtual time pass. */
   run(ms: number): Promise<void>;
   /** Lets time pass until `until` holds. Throws with the service's state when that takes longer than `ms`. */
@@ -168,7 +169,7 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
   world = opened;
   const { store } = opened;
   /** Waits for the project's lease where a dead daemon still holds it. */
-  const put = async (name: string, record: DesiredRecord | Desired | null) => {
+  const put = async (name: string, record: DesiredRecord | DesiredAround | null) => {
     while (!(await putDesired(store, name, record))) await opened.moveTowards(now() + LEASE_MS);
   };
   const read = async () => ((await store.load(key))?.state ?? null) as ServiceState | null;
@@ -230,7 +231,7 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
 async function putDesired(
   store: MemoryStore,
   name: string,
-  record: DesiredRecord | Desired | null,
+  record: DesiredRecord | DesiredAround | null,
 ): Promise<boolean> {
   await store.wake(['main']);
   const [claim] = await store.claim({
