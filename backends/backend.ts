@@ -51,9 +51,13 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** How the reconciler reaches what runs on an instance. */
+/**
+ * How the reconciler reaches what runs on an instance: the process of the replica and attempt that the instance's tags
+ * name; where they are those of the machine itself, whoever's it is. Of anybody else's it shows nothing, and does nothing
+ * to it: an order that comes late, after the machine was lent to somebody else, harms nobody.
+ */
 export interface Transport {
-  /** Starts the process unless this instance already has (or had) one: safe to repeat. */
+  /** Starts the process unless this instance already has (or had) it: safe to repeat. `transient` while another's is there. */
   run(request: ProcessRequest): Promise<void>;
   status(): Promise<ProcessStatus>;
   /** Begins SIGTERM, `stopMs`, SIGKILL and returns at once; repeat until `status` is `exited` or `absent`. */

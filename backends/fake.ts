@@ -76,13 +76,13 @@ export function openFake(options: FakeOptions): Fake {
     get: (id) => attempt('get', () => cloud.describeIfThere(id)),
     list: (owner) => attempt('list', () => cloud.listed(owner)),
     terminate: (id) => attempt('terminate', () => cloud.end(id, options.endMs ?? 0)),
-    transport: ({ id }) => ({
-      run: (request) => attempt('run', () => cloud.start(id, request)),
-      status: () => attempt('status', () => cloud.status(id)),
-      stop: () => attempt('stop', () => cloud.stop(id)),
-      clear: () => attempt('clear', () => cloud.clear(id)),
-      endpoint: () => cloud.endpoint(id),
-      logs: (how) => audience.follow(id, how),
+    transport: (instance) => ({
+      run: (request) => attempt('run', () => cloud.start(instance, request)),
+      status: () => attempt('status', () => cloud.status(instance)),
+      stop: () => attempt('stop', () => cloud.stop(instance)),
+      clear: () => attempt('clear', () => cloud.clear(instance)),
+      endpoint: () => cloud.endpoint(instance),
+      logs: (how) => audience.follow(instance, how),
     }),
     disks: {
       create: (request) => attempt('create', () => cloud.makeDisk(request)),

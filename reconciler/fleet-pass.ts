@@ -1,6 +1,6 @@
 // The pass of one fleet.
 import type { Backend } from '../backends/backend.ts';
-import type { Instance, OffersFact, ReplicaFact, Tags } from '../schemas/actual.ts';
+import type { Instance, OffersFact, ProcessOwner, ReplicaFact, Tags } from '../schemas/actual.ts';
 import { asFailure, Failure } from '../schemas/errors.ts';
 import type { DesiredFleet, FleetState, Machine } from '../schemas/fleet.ts';
 import { aroundOf, nameAround } from '../schemas/keys.ts';
@@ -127,7 +127,7 @@ async function execute(deps: FleetPassDeps, state: FleetState, step: FleetStep):
     case 'create':
       return backend.create({ tags: tagsOf(deps.owner, state, machine), offer: machine.offer });
     case 'clear':
-      await clear(backend, machine);
+      await clear(backend, machine, step.of);
       return null;
     case 'terminate':
       if (machine.instance) await backend.terminate(machine.instance);
@@ -135,10 +135,10 @@ async function execute(deps: FleetPassDeps, state: FleetState, step: FleetStep):
   }
 }
 
-async function clear(backend: Backend, { instance: id }: Machine): Promise<void> {
+async function clear(backend: Backend, { instance: id }: Machine, of?: ProcessOwner): Promise<void> {
   const instance = id ? await backend.get(id) : null;
   if (!instance) return;
-  const transport = backend.transport(instance);
+  const transport = backend.transport({ ...instance, tags: { ...instance.tags, ...of } });
   await transport.stop();
   await transport.clear?.();
 }

@@ -127,11 +127,14 @@ export function createLoop({
   async function claimDue(): Promise<boolean> {
     const limit = BATCH - active.size;
     if (limit <= 0) return true;
+    const sentAt = clock.now();
     const claims = await guarded(() =>
       store.claim({ holder, machine, ...(projects ? { projects } : {}), limit, leaseMs: LEASE_MS }),
     );
     if (!claims) return retrySoon();
-    for (const claim of claims) void work(claim);
+    // However long the answer took, so much of the lease may be gone.
+    const lateMs = Math.round(clock.now() - sentAt);
+    for (const claim of claims) void work(claim, lateMs);
     if (claims.length > 0) {
       // Until nothing is due: a pass may take long, and the others' timer must not wait for it.
       isAgain = true;
@@ -147,11 +150,11 @@ export function createLoop({
     return true;
   }
 
-  async function work(claimed: Claim): Promise<void> {
+  async function work(claimed: Claim, lateMs: number): Promise<void> {
     const { key } = claimed.record;
     const held: Held = { lease: claimed.lease, aheadMs: claimed.now - clock.now() };
     active.set(key, held);
-    const claim = heldClaim(claimed, held);
+    const claim = heldClaim(claimed, held, lateMs);
     const settlement = await pass(claim).then(
       (done) => {
         crashes.delete(key);
@@ -235,9 +238,10 @@ function takeDistinct<Item extends { readonly settlement: Settlement }>(ended: I
 }
 
 /** A pass that takes long sees how long it may still go on. */
-function heldClaim(claim: Claim, held: Held): Claim {
+function heldClaim(claim: Claim, held: Held, lateMs: number): Claim {
   return {
     ...claim,
+    now: claim.now + lateMs,
     get lease() {
       return held.lease;
     },

@@ -9,7 +9,7 @@ import { type Kind, type PassDeps, runPass } from './pass.ts';
 import { check } from './plan/check.ts';
 import { type DecisionInput, decide } from './plan/decide.ts';
 import { targetOf } from './plan/deployments.ts';
-import { fleetsOf } from './plan/fleet/facts.ts';
+import { fleetsOf, guestsIn } from './plan/fleet/facts.ts';
 import { volumesOf } from './plan/mounts.ts';
 import { foldCreated, foldFailure } from './plan/outcome.ts';
 import { isAskedForAbove } from './plan/queue.ts';
@@ -105,8 +105,8 @@ function usedBy(state: ServiceState | null): string[] {
 }
 
 function guestsText(state: ServiceState | null, fleet: string): string {
-  const mine = state?.replicas.filter(({ offer }) => offer.fleet === fleet) ?? [];
-  return mine.map(({ name, attempt, phase }) => `${name} ${attempt} ${phase}`).join(',');
+  const guests = state ? guestsIn(state, fleet) : [];
+  return guests.map(({ replica, attempt, wish }) => `${replica} ${attempt} ${wish}`).join(',');
 }
 
 /** When the last look was matters only while something is timed; a state that differs in nothing else is not written. */

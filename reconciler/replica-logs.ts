@@ -52,7 +52,10 @@ async function* linesOf(
   const backend = deps.backends.get(replica.offer.backend);
   const instance = replica.instance ? await backend?.get(replica.instance) : null;
   if (!backend || !instance) return;
-  const lines: AsyncIterable<LogLine> = backend.transport(instance).logs({ tail, follow, signal });
+  const { name, attempt } = replica;
+  // Its machine may be somebody else's by now.
+  const own = { ...instance, tags: { ...instance.tags, replica: name, attempt } };
+  const lines: AsyncIterable<LogLine> = backend.transport(own).logs({ tail, follow, signal });
   for await (const { at, stream, text } of lines) yield { at, replica: replica.name, stream, text };
 }
 

@@ -32,9 +32,18 @@ export interface Instance {
   readonly createdAt: number;
 }
 
+/** Whose process it is; where machines are lent, not who the machine was made for. */
+export type ProcessOwner = Pick<Tags, 'replica' | 'attempt'>;
+
 /** The process of a replica, as its host sees it. */
 export type ProcessStatus =
   | { readonly kind: 'absent' }
+  | (Process & {
+      /** There wherever a machine outlives what runs on it. */
+      readonly of?: ProcessOwner;
+    });
+
+type Process =
   | { readonly kind: 'pulling'; readonly detail: string }
   | {
       readonly kind: 'running';

@@ -1,5 +1,5 @@
 // Who watches the fake cloud and who follows logs in it: told by `tick` only.
-import type { Tags } from '../../schemas/actual.ts';
+import type { Instance, Tags } from '../../schemas/actual.ts';
 import type { LogLine, Transport } from '../backend.ts';
 import type { Cloud } from './cloud.ts';
 import type { State } from './machine.ts';
@@ -23,7 +23,7 @@ export function createAudience({ there, find, describe, status, lines, version, 
     });
   const look = () => {
     const entries = there().map((state) => {
-      const summary = JSON.stringify([describe(state).status, status(state.id)]);
+      const summary = JSON.stringify([describe(state).status, status(state)]);
       return [state.id, { concerned: concernedBy(state), summary }] as const;
     });
     return new Map(entries);
@@ -42,10 +42,11 @@ export function createAudience({ there, find, describe, status, lines, version, 
       return () => watchers.delete(changed);
     },
     async *follow(
-      id: string,
+      instance: Pick<Instance, 'id' | 'tags'>,
       { tail, follow, signal }: Parameters<Transport['logs']>[0],
     ): AsyncGenerator<LogLine> {
-      const first = lines(id);
+      const { id } = instance;
+      const first = lines(instance);
       let shown = first.length;
       let run = find(id)?.run ?? null;
       yield* first.slice(Math.max(0, shown - tail));
@@ -54,7 +55,7 @@ export function createAudience({ there, find, describe, status, lines, version, 
         // What is run there after it is another's.
         if (state === null || (run !== null && state.run !== run)) return;
         run = state.run;
-        const all = lines(id);
+        const all = lines(instance);
         yield* all.slice(shown);
         shown = all.length;
         await nextTick(signal);

@@ -1,7 +1,7 @@
 // The machines of the fake cloud, without any trouble on the way to them. What there is at any moment is a function of
 // what was done and of `now()`.
 import { createHash } from 'node:crypto';
-import type { Endpoint, Instance, ProcessStatus, Tags } from '../../schemas/actual.ts';
+import type { Endpoint, Instance, ProcessOwner, ProcessStatus, Tags } from '../../schemas/actual.ts';
 import { Failure } from '../../schemas/errors.ts';
 import type { Availability, Offer } from '../../schemas/offer.ts';
 import type { Disk } from '../../schemas/volume.ts';
@@ -14,6 +14,7 @@ import {
   logAt,
   ORDINARY,
   processAt,
+  type Run,
   type State,
   turningPoints,
 } from './machine.ts';
@@ -88,6 +89,12 @@ export function createCloud(options: CloudOptions) {
     const state = find(id);
     if (state === null) throw new Failure('not-found', `${name}: there is no instance ${id}`);
     return state;
+  };
+  /** Where what runs is meant by the tags; null: it is not there, or somebody else's is. */
+  const reach = ({ id, tags }: Addressed): State | null => {
+    const state = find(id);
+    const isWhole = state?.tags.replica === tags.replica;
+    return state && (isWhole || (state.run !== null && isOf(state.run, tags))) ? state : null;
   };
   const change = (id: string): State => {
     version += 1;
@@ -179,9 +186,11 @@ export function createCloud(options: CloudOptions) {
       const state = change(id);
       state.goneAt = Math.min(state.goneAt ?? Number.POSITIVE_INFINITY, now() + ms);
     },
-    start(id: string, request: ProcessRequest): void {
+    start({ id }: Addressed, request: ProcessRequest): void {
       const state = change(id);
-      if (state.run !== null) return;
+      if (state.run !== null && isOf(state.run, request.replica)) return;
+      if (state.run !== null)
+        throw new Failure('transient', `${name}: ${state.run.request.replica.replica} is still on ${id}`);
       if (now() < state.readyAt) throw new Failure('transient', `${name}: ${id} does not answer yet`);
       for (const { id: volume } of request.volumes ?? []) requireFree(volume, state);
       const image = request.spec.image ?? '';
@@ -189,19 +198,20 @@ export function createCloud(options: CloudOptions) {
       state.images.add(image);
       state.run = { request, behaviour, at: now(), stopAt: null, crash: null };
     },
-    status(id: string): ProcessStatus {
-      const state = find(id);
+    status(instance: Addressed): ProcessStatus {
+      const state = reach(instance);
       return state === null ? { kind: 'absent' } : processAt(state, now());
     },
-    stop(id: string): void {
-      const run = find(id)?.run ?? null;
+    stop(instance: Addressed): void {
+      const run = reach(instance)?.run ?? null;
       if (run === null) return;
       version += 1;
       run.stopAt ??= now();
     },
-    clear(id: string): void {
-      const state = change(id);
-      if (processAt(state, now()).kind === 'exited') state.run = null;
+    clear(instance: Addressed): void {
+      const state = reach(instance);
+      change(instance.id);
+      if (state !== null && processAt(state, now()).kind === 'exited') state.run = null;
     },
     retag(id: string, tags: Partial<Tags>): void {
       const state = change(id);
@@ -211,12 +221,12 @@ export function createCloud(options: CloudOptions) {
       const { run } = change(id);
       if (run !== null) run.crash ??= { at: now(), code };
     },
-    endpoint(id: string): Endpoint | null {
-      const state = find(id);
+    endpoint(instance: Addressed): Endpoint | null {
+      const state = reach(instance);
       return state?.run ? endpointOf(state) : null;
     },
-    lines(id: string): readonly LogLine[] {
-      const state = find(id);
+    lines(instance: Addressed): readonly LogLine[] {
+      const state = reach(instance);
       return state === null ? [] : logAt(state, now());
     },
     healthy(endpoint: Endpoint): boolean {
@@ -249,6 +259,13 @@ export function createCloud(options: CloudOptions) {
 }
 
 // Private
+
+/** A machine, and whose process is meant; the machine's own tags mean any. */
+type Addressed = Pick<Instance, 'id' | 'tags'>;
+
+function isOf({ request }: Run, { replica, attempt }: ProcessOwner): boolean {
+  return request.replica.replica === replica && request.replica.attempt === attempt;
+}
 
 function asMachine({ id, tags, run, offer, createdAt, goneAt }: State): Machine {
   return { id, tags, runs: run?.request.replica ?? null, offer, createdAt, endedAt: goneAt };

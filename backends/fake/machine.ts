@@ -71,12 +71,14 @@ export interface State {
 export function processAt(state: State, now: number): ProcessStatus {
   const { run } = state;
   if (run === null) return { kind: 'absent' };
-  const { behaviour } = run;
+  const { behaviour, request } = run;
+  const of = { replica: request.replica.replica, attempt: request.replica.attempt };
   const end = endingOf(run);
   if (end !== null && now >= end.at) {
     const detail = end.signal === null ? `exited with code ${end.code}` : `ended by ${end.signal}`;
     return {
       kind: 'exited',
+      of,
       ...end,
       detail,
       log: logAt(state, now)
@@ -84,12 +86,12 @@ export function processAt(state: State, now: number): ProcessStatus {
         .map(({ text }) => text),
     };
   }
-  if (run.stopAt !== null) return { kind: 'stopping' };
+  if (run.stopAt !== null) return { kind: 'stopping', of };
   const startedAt = run.at + behaviour.pullMs;
-  if (now < startedAt) return { kind: 'pulling', detail: '' };
+  if (now < startedAt) return { kind: 'pulling', of, detail: '' };
   const listening = listens(behaviour, now - startedAt);
   const gpus = behaviour.gpus && { gpus: behaviour.gpus(now - startedAt) };
-  return { kind: 'running', startedAt, listening, endpoint: endpointOf(state), detail: '', ...gpus };
+  return { kind: 'running', of, startedAt, listening, endpoint: endpointOf(state), detail: '', ...gpus };
 }
 
 export function isHealthy(state: State, now: number): boolean {

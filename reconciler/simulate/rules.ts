@@ -1,6 +1,7 @@
 // What must hold at every moment of a simulated world, whatever happens in it. Looks at what is really there, with rules
 // of its own: it shares nothing with the decision but the shape of the record.
 import type { Machine } from '../../backends/fake/cloud.ts';
+import type { Endpoint, ProcessStatus } from '../../schemas/actual.ts';
 import type { FleetState } from '../../schemas/fleet.ts';
 import { nameAround } from '../../schemas/keys.ts';
 import type { Replica, ServiceState } from '../../schemas/rollout.ts';
@@ -16,6 +17,8 @@ export interface Sight {
   readonly wasTaken: (id: string) => boolean;
   /** The process of the replica runs, and its port is open. */
   readonly isServing: (replica: Replica) => boolean;
+  /** The replica whose process a connection to it would reach; null: none. */
+  readonly runsAt: (endpoint: Endpoint) => string | null;
   /** Records of fleets. */
   readonly fleets: () => readonly FleetState[];
   readonly table: () => RouteTable | null;
@@ -85,10 +88,15 @@ export function createRules(sight: Sight): Rules {
       for (const [service, text] of hurt(states, sight.table())) report(service, text);
       for (const [service, text] of pulledAway(ended, states, sight)) report(service, text);
       for (const [service, text] of shared(states)) report(service, text);
+      for (const [service, text] of misled(sight)) report(service, text);
       for (const [service, text] of crowds(alive, states, counts, seen)) report(service, text);
       for (const [service, text] of lingering(leaked(), unknownSince, sight.now())) report(service, text);
     },
   };
+}
+
+export function ownerOfProcess(process: ProcessStatus): string | null {
+  return process.kind === 'absent' ? null : (process.of?.replica ?? null);
 }
 
 // Private
@@ -209,6 +217,18 @@ function pulledAway(
       ? [[replica.service, `the machine of ${replica.name} was ended while requests are sent to it`] as const]
       : [];
   });
+}
+
+/** No request for a service reaches another's process, on a machine that has changed hands. */
+function misled({ table, runsAt }: Sight): Broken {
+  return (table()?.routes ?? []).flatMap(({ service, replicas }) =>
+    replicas.flatMap(({ name, endpoint }) => {
+      const runs = runsAt(endpoint);
+      return runs === null || runs === name
+        ? []
+        : [[service, `requests for ${name} are sent to ${runs}`] as const];
+    }),
+  );
 }
 
 /** No two replicas are on one machine. */

@@ -16,7 +16,7 @@ import { settled, type VirtualClock } from './clock.ts';
 import { type Daemon, type Origin, PROJECT, startDaemon } from './daemon.ts';
 import { createLife, type Life } from './life.ts';
 import { createProxies, type Proxies } from './proxies.ts';
-import { createRules, type Rules } from './rules.ts';
+import { createRules, ownerOfProcess, type Rules } from './rules.ts';
 import { createTraffic, type Flow, type Traffic } from './traffic.ts';
 
 /** A place in a pass that the reconciler has just come to. */
@@ -114,6 +114,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     ended: () => clouds.flatMap(news),
     wasTaken: (id) => taken.has(id),
     isServing: ({ endpoint }) => isOpen(endpoint),
+    runsAt: (endpoint) => ownerOfProcess(processAt(endpoint)),
     fleets: () => [...fleets.values()],
     table: proxies.table,
     now: () => clock.now(),

@@ -239,6 +239,37 @@ export function backendContract(name: string, open: () => Promise<Harness>): voi
         expect((await backend.get(instance.id))?.tags).toEqual(tags());
       });
 
+      test('does nothing to the process of anybody but whom the tags name, and shows nothing of it', async (context) => {
+        needsMachines(context);
+        const instance = await running((await create()).id);
+        const late = tags({ service: 'db', replica: 'db-1' });
+        const theirs = backend.transport({ ...instance, tags: other });
+        const own = backend.transport({ ...instance, tags: late });
+        await theirs.run(request({ replica: other, env: { TOLD: 'mine' } }));
+        await listening(theirs);
+        expect(await own.status()).toEqual({ kind: 'absent' });
+        expect(own.endpoint()).toBeNull();
+        expect(await texts(own)).toEqual([]);
+        await own.stop();
+        await own.clear?.();
+        await expect(own.run(request({ replica: late }))).rejects.toMatchObject({ kind: 'transient' });
+        const of = { replica: 'api-1', attempt: 1 };
+        expect(await theirs.status()).toMatchObject({ kind: 'running', of });
+        expect(await backend.transport(instance).status()).toMatchObject({ kind: 'running', of });
+      });
+
+      test('knows one attempt from another', async (context) => {
+        needsMachines(context);
+        const instance = await running((await create()).id);
+        const at = (attempt: number) => backend.transport({ ...instance, tags: { ...other, attempt } });
+        const [first, second] = [at(1), at(2)];
+        await second.run(request({ replica: { ...other, attempt: 2 } }));
+        await listening(second);
+        await first.stop();
+        expect(await first.status()).toEqual({ kind: 'absent' });
+        expect(await second.status()).toMatchObject({ kind: 'running' });
+      });
+
       test('tells a watcher whose process it is that has ended', async (context) => {
         needsMachines(context);
         const { id } = await running((await create()).id);

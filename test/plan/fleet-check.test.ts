@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { checkFleet } from '../../reconciler/plan/fleet/check.ts';
 import type { FleetDecision } from '../../reconciler/plan/fleet/decide.ts';
 import type { FleetActual, FleetInput, GuestFact } from '../../reconciler/plan/fleet/facts.ts';
-import type { ReplicaFact } from '../../schemas/actual.ts';
+import type { ProcessOwner, ReplicaFact } from '../../schemas/actual.ts';
 import type { DesiredFleet, FleetState, Machine } from '../../schemas/fleet.ts';
 import { IDLE_POOL_SPEC } from '../../schemas/fleet-spec.ts';
 import { SMALL } from './fleet-drive.ts';
@@ -103,8 +103,8 @@ function broken({ before = [used(1), machine(2)], ...found }: Case): string[] {
 }
 
 const waits: FleetState['waiting'] = [{ reason: 'instance', subject: '', since: 0, until: null, detail: '' }];
-const step = (kind: 'create' | 'clear' | 'terminate', name: string) => [
-  { kind, id: `${name}/1/${kind}`, machine: name, reason: '' },
+const step = (kind: 'create' | 'clear' | 'terminate', name: string, of?: ProcessOwner) => [
+  { kind, id: `${name}/1/${kind}`, machine: name, reason: '', ...(of && { of }) },
 ];
 
 const CASES: readonly (readonly [rule: string, found: RegExp, found: Case])[] = [
@@ -154,6 +154,12 @@ const CASES: readonly (readonly [rule: string, found: RegExp, found: Case])[] = 
       steps: step('terminate', 'pool-m2'),
     },
   ],
+  ['what is used is not cleared', /pool-m1 is cleared of web-1/, { steps: step('clear', 'pool-m1') }],
+  [
+    'what is used is not cleared by the name of who uses it',
+    /pool-m1 is cleared of web-1/,
+    { steps: step('clear', 'pool-m1', { replica: 'web-1', attempt: 1 }) },
+  ],
   [
     'what is another’s is not touched',
     /terminate of pool-m2, whose instance is pool-m1/,
@@ -191,6 +197,10 @@ describe('nothing is wrong with', () => {
     [
       'taking back what was given back',
       { after: [machine(1), machine(2)], guests: [{ ...stays, wish: 'done' }] },
+    ],
+    [
+      'clearing away what is in the way of who has it',
+      { steps: step('clear', 'pool-m1', { replica: 'api-9', attempt: 1 }) },
     ],
     ['taking back what nobody claims', { after: [machine(1), machine(2)], guests: [] }],
     ['being above a bound that was lowered', { nodes: { min: 0, target: 0, max: 1 } }],

@@ -160,11 +160,13 @@ export function driveFleet(first: Partial<FleetSpec>, name = 'pool'): FleetDrive
     events.push(...part.events.map(({ event, reason }) => `${event} ${reason}`));
   }
 
-  function carryOut({ kind }: FleetStep, machine: Machine): void {
+  function carryOut({ kind, of }: FleetStep, machine: Machine): void {
     const instance = there.get(machine.name);
     if (kind === 'create') make(machine);
     if (kind === 'terminate') there.delete(machine.name);
-    if (kind === 'clear' && instance && !isStubborn) instance.process = ABSENT;
+    const runs = instance?.process.kind === 'absent' ? undefined : instance?.process.of;
+    const isMeant = !of || of.replica === runs?.replica;
+    if (kind === 'clear' && instance && isMeant && !isStubborn) instance.process = ABSENT;
   }
 
   function decideOnce(): FleetDecision {
@@ -209,14 +211,15 @@ export function driveFleet(first: Partial<FleetSpec>, name = 'pool'): FleetDrive
   }
 
   /** Nobody uses what is not there yet. */
-  function wish(replica: string, is: GuestFact['wish'], process?: ProcessStatus): void {
+  function wish(replica: string, is: GuestFact['wish'], process?: Process): void {
     const guest = guests.get(replica);
     const machine = machineOf(replica);
     const instance = machine && there.get(machine.name);
     const isBooting = !instance || (now < instance.bootAt && !instance.isTaken);
     if (!guest || (is === 'staying' && isBooting)) return;
     guests.set(replica, { ...guest, wish: is });
-    if (instance && process && !isBooting) instance.process = process;
+    const of = { replica, attempt: guest.attempt };
+    if (instance && process && !isBooting) instance.process = { ...process, of };
   }
 
   return {
@@ -270,7 +273,8 @@ export function driveFleet(first: Partial<FleetSpec>, name = 'pool'): FleetDrive
     isTaken: (machine) => there.get(machine)?.isTaken ?? false,
     occupy(machine) {
       const instance = there.get(machine);
-      if (instance && now >= instance.bootAt) instance.process = RUNNING;
+      const of = { replica: 'stranger-1', attempt: 1 };
+      if (instance && now >= instance.bootAt) instance.process = { ...RUNNING, of };
     },
     forgetAll() {
       state = null;
@@ -304,15 +308,16 @@ const TAGS: Instance['tags'] = {
   shape: '',
   deployment: 0,
 };
-const ABSENT: ProcessStatus = { kind: 'absent' };
-const RUNNING: ProcessStatus = {
+const ABSENT = { kind: 'absent' } as const;
+type Process = Exclude<ProcessStatus, typeof ABSENT>;
+const RUNNING: Process = {
   kind: 'running',
   startedAt: START,
   listening: true,
   endpoint: { kind: 'tcp', host: '10.0.0.1', port: 1 },
   detail: '',
 };
-const EXITED: ProcessStatus = { kind: 'exited', code: 0, signal: null, at: START, detail: '', log: [] };
+const EXITED: Process = { kind: 'exited', code: 0, signal: null, at: START, detail: '', log: [] };
 
 function textOf({ name, phase, guest }: Machine): string {
   return `${name} ${phase}${guest ? ` ${guest.replica}` : ''}`;

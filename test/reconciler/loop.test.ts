@@ -1,15 +1,23 @@
 // The loop on virtual time and a store in memory.
 import { expect, test } from 'vitest';
-import { createLoop } from '../../reconciler/loop.ts';
+import { createLoop, LEASE_MS } from '../../reconciler/loop.ts';
 import { openMemory } from '../../reconciler/store/memory.ts';
-import type { Claim, Settlement } from '../../reconciler/store/store.ts';
+import type { Claim, Settlement, Store } from '../../reconciler/store/store.ts';
 import { settled, virtualClock } from '../clock.ts';
 
 const START = 1_700_000_000_000;
 
-function world(pass: (claim: Claim) => Promise<Settlement>) {
+function world(pass: (claim: Claim) => Promise<Settlement>, answerMs = 0) {
   const clock = virtualClock(START);
-  const store = openMemory({ now: () => clock.now() });
+  const memory = openMemory({ now: () => clock.now() });
+  const store: Store = {
+    ...memory,
+    async claim(request) {
+      const claims = await memory.claim(request);
+      if (answerMs > 0) await new Promise<void>((resolve) => clock.after(answerMs, resolve));
+      return claims;
+    },
+  };
   const loop = createLoop({
     store,
     clock,
@@ -129,4 +137,19 @@ test('a pass that takes long sees its lease as it was last renewed', async () =>
   expect(left).toHaveLength(4);
   expect(Math.min(...left)).toBeGreaterThan(15_000);
   expect(Math.max(...left)).toBeLessThanOrEqual(30_000);
+});
+
+test('a pass knows how much of its lease was gone before it heard of it', async () => {
+  const seen: Claim[] = [];
+  const { store, loop, run } = world(async (claim) => {
+    seen.push(claim);
+    return done(claim, null);
+  }, 20_000);
+  await store.ensureProject('main');
+  loop.start();
+  await run(25_000);
+  const [claim] = seen;
+  const { now = 0, lease } = claim ?? {};
+  expect(now - START).toBeGreaterThanOrEqual(20_000);
+  expect((lease?.until ?? 0) - now).toBeLessThanOrEqual(LEASE_MS - 20_000);
 });

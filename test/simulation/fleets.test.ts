@@ -249,7 +249,7 @@ traffic: {web: [{from: 2m, rps: 5}]}`,
     ]);
   });
 
-  test('on which the process ends by itself stays, and has the next one at once', async () => {
+  test('on which the process ends by itself stays, and another has the next at once', async () => {
     const played = await play(`${lasting('')}
 replicas: {"web#1": {crash_after: 5m}}`);
     fine(played);
@@ -257,8 +257,8 @@ replicas: {"web#1": {crash_after: 5m}}`);
       '30 machine-lent pool-m1',
       '42 replica-ready web-1',
       '340 replica-failed web-1',
-      '340 machine-lent pool-m1',
-      '342 replica-ready web-2',
+      '340 machine-lent pool-m2',
+      '352 replica-ready web-2',
     ]);
   });
 

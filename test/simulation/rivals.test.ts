@@ -4,20 +4,25 @@
 
 import { expect, test } from 'vitest';
 import { type Fake, openFake } from '../../backends/fake.ts';
+
 import { ownerOf } from '../../reconciler/process-request.ts';
 import { settled, type VirtualClock, virtualClock } from '../../reconciler/simulate/clock.ts';
 import { type Daemon, type Origin, startDaemon } from '../../reconciler/simulate/daemon.ts';
 import type { Life } from '../../reconciler/simulate/life.ts';
 import { createProxies, type Proxies } from '../../reconciler/simulate/proxies.ts';
-import { createRules } from '../../reconciler/simulate/rules.ts';
+import { createRules, ownerOfProcess } from '../../reconciler/simulate/rules.ts';
 import { type MemoryStore, openMemory } from '../../reconciler/store/memory.ts';
+import type { DesiredAround } from '../../schemas/around.ts';
 import type { DesiredService } from '../../schemas/desired.ts';
+import type { FleetState } from '../../schemas/fleet.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
+import type { RouteTable, ServiceRoute } from '../../schemas/routes.ts';
 import { LOCAL } from '../plan/samples.ts';
+import { fleet, guest } from './around.ts';
 import { isRunning, shapeOf, web } from './services.ts';
 
 const START = 1_700_000_000_000;
-const KEY = 'main/web';
+const FLEET = 'main/fleet:pool';
 /** Longer than a lease. */
 const FROZEN_MS = 45_000;
 const [one, two] = [web('one', 1), web('two', 1)];
@@ -102,9 +107,11 @@ interface Rivals {
   readonly cloud: Fake;
   readonly broken: readonly string[];
   readonly first: Freezable;
-  commit(service: DesiredService): Promise<void>;
+  /** A service's, or what services need around them; null: its file is gone. */
+  commit(name: string, desired: DesiredService | DesiredAround | null): Promise<void>;
   run(ms: number): Promise<void>;
-  runUntil(what: string, until: (state: ServiceState | null) => boolean): Promise<void>;
+  runUntil(what: string, name: string, until: (state: ServiceState | null) => boolean): Promise<void>;
+  events(name: string): Promise<readonly string[]>;
 }
 
 async function openRivals(freeze: Freeze | null): Promise<Rivals> {
@@ -114,24 +121,47 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
   const cloud = openFake({ seed: 1, now, name: 'local', offers: [LOCAL], endMs: 50 });
   const backends = new Map([['local', cloud]]);
   const broken: string[] = [];
+  const fleets = new Map<string, FleetState>();
+  /**
+   * Each has proxies of its own, on its own machine; clients of a service come to those of whoever looks after it. By
+   * the service's key.
+   */
+  const serving = new Map<string, Proxies>();
   const rules = createRules({
     live: cloud.live,
     ended: () => cloud.ended(0),
     // What is sent when a frozen process wakes cannot be called back: the sweeper ends what it makes.
     wasTaken: () => true,
     isServing: ({ endpoint }) => endpoint !== null && cloud.processAt(endpoint).kind === 'running',
-    fleets: () => [],
-    table: () => serving?.table() ?? null,
+    fleets: () => [...fleets.values()],
+    runsAt: (endpoint) => ownerOfProcess(cloud.processAt(endpoint)),
+    table: () => tableOf(serving),
     now,
     report: (_, text) => broken.push(text),
   });
-  /** Each has proxies of its own, on its own machine; clients come to those of whoever looks after the service. */
-  let serving: Proxies | null = null;
+  /** As it is written, whether or not the writer ever hears of it. */
+  const noted = (proxies: Proxies): MemoryStore => ({
+    ...store,
+    async settle(settlements) {
+      const lost = await store.settle(settlements);
+      for (const { lease, state } of settlements)
+        if (state !== undefined && !lost.has(lease.key)) note(lease.key, state, proxies);
+      return lost;
+    },
+  });
+  function note(key: string, state: unknown, proxies: Proxies): void {
+    if (key === FLEET && state === null) fleets.delete(key);
+    else if (key === FLEET) fleets.set(key, state as FleetState);
+    else if (key.includes('/')) {
+      serving.set(key, proxies);
+      rules.noteState(key, state as ServiceState | null);
+    }
+  }
   const begin = async (life: Life) => {
     let daemon: Daemon | null = null;
     const proxies = createProxies(clock, () => daemon?.wakeMoving());
     daemon = await startDaemon(life, {
-      store,
+      store: noted(proxies),
       backends,
       proxies,
       origin,
@@ -139,11 +169,7 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
       probe: (endpoint) =>
         cloud.healthy(endpoint) ? { ok: true, detail: '200' } : { ok: false, detail: '503' },
       boundary: () => {},
-      noteSettled: ({ lease, state }) => {
-        if (lease.key !== KEY || state === undefined) return;
-        serving = proxies;
-        rules.noteState(KEY, state as ServiceState | null);
-      },
+      noteSettled: () => {},
       noteFailure: (_, failure) => failure.kind === 'bug' && broken.push(failure.message),
       isSameMachine: false,
     });
@@ -162,13 +188,17 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
     cloud,
     broken,
     first,
-    commit: (service) => commit(store, service, tick, now),
+    commit: (name, desired) => commit(store, name, desired, tick, now),
     async run(ms) {
       for (const end = now() + ms; now() < end; ) await tick(end);
     },
-    async runUntil(what, until) {
+    async events(name) {
+      const events = await store.events({ project: 'main', service: name, limit: 1_000 });
+      return events.map(({ event }) => event);
+    },
+    async runUntil(what, name, until) {
       for (const end = now() + 600_000; ; await tick(end)) {
-        const state = ((await store.load(KEY))?.state ?? null) as ServiceState | null;
+        const state = ((await store.load(`main/${name}`))?.state ?? null) as ServiceState | null;
         if (until(state)) return;
         if (now() >= end) throw new Error(`not in time: ${what} ${JSON.stringify(state?.waiting)}`);
       }
@@ -176,9 +206,20 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
   };
 }
 
+function tableOf(serving: ReadonlyMap<string, Proxies>): RouteTable | null {
+  const tables = [...serving].flatMap(([key, proxies]) => {
+    const table = proxies.table();
+    const isIts = ({ project, service }: ServiceRoute) => `${project}/${service}` === key;
+    return table ? [{ ...table, routes: table.routes.filter(isIts) }] : [];
+  });
+  const [first] = tables;
+  return first ? { ...first, routes: tables.flatMap(({ routes }) => routes) } : null;
+}
+
 async function commit(
   store: MemoryStore,
-  service: DesiredService,
+  name: string,
+  asked: DesiredService | DesiredAround | null,
   tick: (limit: number) => Promise<void>,
   now: () => number,
 ): Promise<void> {
@@ -192,8 +233,8 @@ async function commit(
       keys: ['main'],
     });
     if (claim) {
-      const desired = { service, removed: false, problems: [] };
-      await store.putDesired(claim.lease, [{ key: KEY, desired }], {}, []);
+      const desired = asked && ('shapes' in asked ? { service: asked, removed: false, problems: [] } : asked);
+      await store.putDesired(claim.lease, [{ key: `main/${name}`, desired }], {}, []);
       await store.settle([{ lease: claim.lease, wakeAt: null, events: [], release: true }]);
       return;
     }
@@ -204,10 +245,10 @@ async function commit(
 /** A first deployment and an update; gives how much the first reconciler has asked for. */
 async function story(freeze: Freeze | null): Promise<number> {
   const rivals = await openRivals(freeze);
-  await rivals.commit(one);
-  await rivals.runUntil('deployment 1 runs', isRunning(1));
-  await rivals.commit(two);
-  await rivals.runUntil('deployment 2 runs', isRunning(2));
+  await rivals.commit('web', one);
+  await rivals.runUntil('deployment 1 runs', 'web', isRunning(1));
+  await rivals.commit('web', two);
+  await rivals.runUntil('deployment 2 runs', 'web', isRunning(2));
   const asked = rivals.first.asked();
   await rivals.run(2 * FROZEN_MS);
   expect(rivals.broken).toEqual([]);
@@ -216,20 +257,46 @@ async function story(freeze: Freeze | null): Promise<number> {
   return asked;
 }
 
-test('two reconcilers at one store harm nothing, wherever one of them freezes and wakes again', async () => {
-  const asked = await story(null);
-  console.log(`rivals: ${asked} questions of the first reconciler, frozen before and after each`);
-  expect(asked).toBeGreaterThan(100);
-  for (let at = 0; at < asked; at += EVERY) {
-    const turns =
-      EVERY === 1 ? (['before', 'after'] as const) : ([at % 2 === 0 ? 'before' : 'after'] as const);
-    for (const when of turns) {
-      await story({ at, when }).catch((error: unknown) => {
-        throw new Error(`frozen ${when} question ${at}: ${error}`);
-      });
+/** A fleet of one machine, which goes from one service to another; what runs there last is not hurt. */
+async function storyOnFleet(freeze: Freeze | null): Promise<number> {
+  const rivals = await openRivals(freeze);
+  await rivals.commit('fleet:pool', fleet({ nodes: { min: 1, target: 1, max: 1 } }));
+  await rivals.commit('web', guest({ version: 'one' }));
+  await rivals.runUntil('web runs', 'web', isRunning(1));
+  await rivals.commit('web', null);
+  await rivals.commit('api', guest({ name: 'api', version: 'one' }));
+  await rivals.runUntil('api runs', 'api', isRunning(1));
+  const asked = rivals.first.asked();
+  await rivals.run(2 * FROZEN_MS);
+  expect(rivals.broken).toEqual([]);
+  const alive = rivals.cloud.live().map(({ tags, runs }) => [tags.replica, runs?.service]);
+  expect(alive).toEqual([[expect.stringMatching(/^pool-m/), 'api']]);
+  const hurt = (await rivals.events('api')).filter((event) => /lost|failed|unready|drift/.test(event));
+  expect(hurt).toEqual([]);
+  return asked;
+}
+
+test.each([
+  ['', story],
+  [' with a machine that goes from one service to another', storyOnFleet],
+])(
+  'two reconcilers at one store%s harm nothing, wherever one of them freezes and wakes again',
+  async (_, story) => {
+    const asked = await story(null);
+    console.log(`rivals: ${asked} questions of the first reconciler, frozen before and after each`);
+    expect(asked).toBeGreaterThan(100);
+    for (let at = 0; at < asked; at += EVERY) {
+      const turns =
+        EVERY === 1 ? (['before', 'after'] as const) : ([at % 2 === 0 ? 'before' : 'after'] as const);
+      for (const when of turns) {
+        await story({ at, when }).catch((error: unknown) => {
+          throw new Error(`frozen ${when} question ${at}: ${error}`);
+        });
+      }
     }
-  }
-}, 600_000);
+  },
+  600_000,
+);
 
 function raise(message: unknown): never {
   throw new Error(String(message));

@@ -37,6 +37,7 @@ function world() {
   const broken: string[] = [];
   let machines: readonly Machine[] = [];
   const gone = new Set<Machine>();
+  const guests = new Map<string, string>();
   let table: readonly RouteReplica[] = [];
   let now = 0;
   const rules = createRules({
@@ -48,6 +49,7 @@ function world() {
     },
     wasTaken: (id) => id.startsWith('taken'),
     isServing: () => true,
+    runsAt: (endpoint) => (endpoint.kind === 'tcp' ? (guests.get(endpoint.host) ?? endpoint.host) : null),
     fleets: () => [],
     table: () => ({
       store: '',
@@ -61,6 +63,8 @@ function world() {
   });
   return {
     broken,
+    /** What runs on the machine of the one is the other. */
+    lend: (from: string, to: string) => guests.set(from, to),
     record: (replicas: readonly Replica[], more: Partial<ServiceState> = {}) =>
       rules.noteState('main/web', state(two, { replicas, ...more })),
     look(there: readonly Machine[], served: readonly RouteReplica[] = [], ms = 0) {
@@ -169,4 +173,26 @@ test('a group that takes over the machines of another one makes none', () => {
   expect(broken).toEqual([]);
   look([...machines, machine('web-5')]);
   expect(broken).toEqual(['group 0 has 5 machines; at most 3 are allowed']);
+});
+
+test('two replicas on one machine', () => {
+  const { record, look, broken } = world();
+  record([first, replica('web-2', { instance: 'web-1' })]);
+  look([machine('web-1')]);
+  expect(broken).toEqual(['web-1 and web-2 are on one machine']);
+});
+
+test('giving back the machine of what is served', () => {
+  const { record, look, broken } = world();
+  record([replica('web-1', { instance: 'web-1-id' }), second]);
+  look([machine('web-1', { endedAt: 5 }), machine('web-2')], routed('web-1', 'web-2'));
+  expect(broken).toEqual(['the machine of web-1 was ended while requests are sent to it']);
+});
+
+test('sending requests to who came after', () => {
+  const { record, look, broken, lend } = world();
+  record([first, second]);
+  lend('web-2', 'api-1');
+  look([machine('web-1'), machine('web-2')], routed('web-1', 'web-2'));
+  expect(broken).toEqual(['requests for web-2 are sent to api-1']);
 });

@@ -45,6 +45,10 @@ export function checkFleet(input: FleetInput, decision: FleetDecision): string[]
   for (const step of decision.steps) {
     const fact = actual.machines[step.machine];
     if (fact?.kind === 'unknown') broken.push(`${step.kind} of ${step.machine}, which cannot be seen`);
+    const guest = machines.find(({ name }) => name === step.machine)?.guest;
+    const isTheirs = !step.of || (step.of.replica === guest?.replica && step.of.attempt === guest.attempt);
+    if (step.kind === 'clear' && guest && isTheirs && isUsed(guest, input))
+      broken.push(`${step.machine} is cleared of ${guest.replica}, which runs on it`);
     if (fact?.kind === 'present' && fact.instance.tags.replica !== step.machine)
       broken.push(`${step.kind} of ${step.machine}, whose instance is ${fact.instance.tags.replica}`);
   }

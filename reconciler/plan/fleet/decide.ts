@@ -1,7 +1,7 @@
 // The decision of a fleet: what its file asks for, its record and what was observed, at one instant, give the next record,
 // the steps to take and the reasons to wait. Pure, like a service's (`../decide.ts`), and much smaller: a machine has no
 // revision, so there is nothing to roll out.
-import type { ReplicaFact } from '../../../schemas/actual.ts';
+import type { ProcessOwner, ReplicaFact } from '../../../schemas/actual.ts';
 import type { NewEvent } from '../../../schemas/events.ts';
 import type { DesiredFleet, FleetState, Machine } from '../../../schemas/fleet.ts';
 import type { Waiting } from '../../../schemas/rollout.ts';
@@ -10,7 +10,7 @@ import { provisionMs } from '../deadlines.ts';
 import { RESYNC_MS } from '../decide.ts';
 import { place } from '../place.ts';
 import { advanceFleet, type FleetPart } from './advance.ts';
-import type { FleetActual, FleetInput } from './facts.ts';
+import { type FleetActual, type FleetInput, isProcessOf } from './facts.ts';
 import { begun, idleEndOf, isStaying, keep, keptCount, lackOf, lend, release, roomIn } from './lend.ts';
 import { foundFleet } from './rebuild.ts';
 
@@ -20,6 +20,8 @@ export interface FleetStep {
   readonly id: string;
   readonly machine: string;
   readonly reason: string;
+  /** Whose process is cleared away; absent: whoever's it is. */
+  readonly of?: ProcessOwner;
 }
 
 export interface FleetDecision {
@@ -68,22 +70,23 @@ function settle(
 }
 
 function stepsFor(
-  { name, attempt, phase, leaving, retryAt, instance }: Machine,
+  { name, attempt, phase, leaving, retryAt, instance, guest }: Machine,
   fact: ReplicaFact | undefined,
   now: number,
 ): FleetStep[] {
-  const step = (kind: FleetStep['kind'], reason: string): FleetStep[] => [
-    { kind, id: `${name}/${attempt}/${kind}`, machine: name, reason },
+  const step = (kind: FleetStep['kind'], reason: string, of?: ProcessOwner): FleetStep[] => [
+    { kind, id: `${name}/${attempt}/${kind}`, machine: name, reason, ...(of && { of }) },
   ];
   // What cannot be seen is not touched; a machine decided on in this very pass has no fact yet.
   if (fact?.kind === 'unknown' || now < retryAt) return [];
+  const of = fact?.kind === 'present' && fact.process.kind !== 'absent' ? fact.process.of : undefined;
   switch (phase) {
     case 'creating':
       return fact?.kind === 'present' ? [] : step('create', 'somebody asks for it, or it is kept');
     case 'ready':
-      return [];
+      return of && guest && !isProcessOf(guest, of) ? step('clear', 'it is in the way of its guest', of) : [];
     case 'clearing':
-      return fact?.kind === 'present' ? step('clear', 'its guest has left') : [];
+      return fact?.kind === 'present' ? step('clear', 'its guest has left', of) : [];
     case 'ending':
       return fact?.kind === 'missing' && instance === null ? [] : step('terminate', leaving);
   }

@@ -1,5 +1,5 @@
 // What a fleet goes by: its machines as they were seen, and who asks for one or has one, by the services' own records.
-import type { Instance, OffersFact, ReplicaFact } from '../../../schemas/actual.ts';
+import type { Instance, OffersFact, ProcessOwner, ReplicaFact } from '../../../schemas/actual.ts';
 import type { NewEvent } from '../../../schemas/events.ts';
 import type { DesiredFleet, FleetState, Guest, Machine } from '../../../schemas/fleet.ts';
 import { RUN_IDLE_MS } from '../../../schemas/fleet.ts';
@@ -42,6 +42,8 @@ export interface FleetInput {
 
 /** The replicas of a service that use a fleet, or ask it for a machine. */
 export function guestsIn(state: ServiceState, fleet: string): GuestFact[] {
+  // Whoever has the machine next listens where it did: no proxy may send it requests any more.
+  const isUnrouted = !state.waiting.some(({ reason }) => reason === 'publish');
   return state.replicas.flatMap((replica) => {
     if (replica.offer.fleet !== fleet) return [];
     const spec = deploymentOf(state, replica.deployment)?.spec;
@@ -52,7 +54,7 @@ export function guestsIn(state: ServiceState, fleet: string): GuestFact[] {
         replica: name,
         attempt,
         offer,
-        wish: phase === 'creating' ? 'asking' : phase === 'terminating' ? 'done' : 'staying',
+        wish: phase === 'creating' ? 'asking' : phase === 'terminating' && isUnrouted ? 'done' : 'staying',
         keepMs: spec?.idleMs === undefined ? RUN_IDLE_MS : spec.idleMs,
         priority: spec?.priority ?? 0,
         since: createdAt,
@@ -68,6 +70,10 @@ export function fleetsOf(state: ServiceState | null): readonly string[] {
 
 export function isGuest(a: Guest, b: Guest): boolean {
   return a.service === b.service && a.replica === b.replica && a.attempt === b.attempt;
+}
+
+export function isProcessOf({ replica, attempt }: Guest, of: ProcessOwner): boolean {
+  return of.replica === replica && of.attempt === attempt;
 }
 
 export function isSameKind(a: Offer, b: Offer): boolean {
