@@ -34,7 +34,7 @@ export interface PreviewOptions {
 
 export async function previewOf(
   options: PreviewOptions,
-): Promise<Pick<PlanContext, 'holdOf' | 'policyWarnings' | 'budget'>> {
+): Promise<Pick<PlanContext, 'holdOf' | 'policyWarnings' | 'budget' | 'renames'>> {
   const { state, known, found, ask, supply, isGated, now } = options;
   const commit = options.commit ?? FILES;
   const question: Omit<AdmitInput, 'costs'> = {
@@ -58,6 +58,7 @@ export async function previewOf(
   const costs = await readCosts({ ...options, ...prices, next: question.next }, costsOf(question));
   const admission = admit({ ...question, costs });
   return {
+    renames: admission.renames,
     holdOf: (service) => holdOf(admission, service) ?? (isGated ? APPROVAL : undefined),
     policyWarnings: [
       ...(state?.policies ? policyChanges(state.policies.own, question.policies.own) : []),

@@ -216,6 +216,8 @@ export interface DesiredRecord {
   readonly pending?: Pending;
   /** Its file is gone; it goes on until the service of this name, which is the same one, has been rolled out. */
   readonly renamedTo?: string;
+  /** Services that are called this now, and go on until it has been rolled out. Absent: none. */
+  readonly renamedFrom?: readonly string[];
   /** `suspend` of `trueup.yml` holds it: nothing is rolled out; what runs goes on. Absent: no. */
   readonly suspended?: boolean;
 }

@@ -70,9 +70,9 @@ export function admit(input: AdmitInput): Admission {
   for (const name of new Set([...known.keys(), ...next.keys()])) {
     if (gone.has(name)) continue;
     const record = inForce(name, input, waiting.get(name));
-    const to = deletions.renames.find(({ from }) => from === name)?.to;
     const isHeld = isSuspended(input.policies.own, name);
-    if (record) records.set(name, renamed(marked(record, isHeld, waiting.get(name)), to));
+    if (record)
+      records.set(name, renamed(name, marked(record, isHeld, waiting.get(name)), deletions.renames));
   }
   return {
     records,
@@ -231,8 +231,19 @@ function inForce(
   return { service: before?.service ?? null, removed: false, problems: asked.problems };
 }
 
-function renamed({ renamedTo: _, ...record }: DesiredRecord, to: string | undefined): DesiredRecord {
-  return to === undefined ? record : { ...record, renamedTo: to };
+/** Each of the two names knows the other. */
+function renamed(
+  name: string,
+  { renamedTo: _, renamedFrom: __, ...record }: DesiredRecord,
+  renames: readonly Rename[],
+): DesiredRecord {
+  const to = renames.find(({ from }) => from === name)?.to;
+  const former = renames.filter((each) => each.to === name).map(({ from }) => from);
+  return {
+    ...record,
+    ...(to === undefined ? {} : { renamedTo: to }),
+    ...(former.length === 0 ? {} : { renamedFrom: former }),
+  };
 }
 
 function marked(record: DesiredRecord, isSuspended: boolean, pending: Pending | undefined): DesiredRecord {

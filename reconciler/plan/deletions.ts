@@ -43,9 +43,10 @@ export function planDeletions(
 ): Deletions {
   const gone = [...known.keys()].filter((name) => !next.has(name));
   const empty = gone.filter((name) => known.get(name)?.service === null);
-  const renames = gone.flatMap((from) => renameOf(from, known, next, renamesBefore));
+  const full = gone.filter((name) => !empty.includes(name));
+  const renames = full.flatMap((from) => renameOf(from, known, next, renamesBefore));
   const done = renames.filter(({ to }) => isServing(to)).map(({ from }) => from);
-  const asked = gone.filter((name) => !empty.includes(name) && !renames.some(({ from }) => from === name));
+  const asked = full.filter((name) => !renames.some(({ from }) => from === name));
   return {
     free: [...empty, ...done],
     asked,
@@ -96,16 +97,34 @@ function objection(
 
 const RELEASE = 'Name them under `prune: { allow: [...] }` in trueup.yml, or restore the files';
 
-/** A service that vanished while a new one made of the very same shapes came is the same service under a new name. */
+/**
+ * A service that vanished while a new one came, made of the very same shapes or else of its file, is the same service under
+ * a new name. One that is given its old name back before that was done goes back.
+ */
 function renameOf(from: string, known: Records, next: Records, before: readonly Rename[]): Rename[] {
   const earlier = before.find((rename) => rename.from === from && next.has(rename.to));
   if (earlier) return [earlier];
-  const shapes = shapesOf(known.get(from));
-  const twins = [...next].filter(
-    ([name, record]) => !known.get(name)?.service && shapes !== '' && shapesOf(record) === shapes,
-  );
-  const [twin] = twins;
-  return twin && twins.length === 1 ? [{ from, to: twin[0] }] : [];
+  const undone = before.find((rename) => rename.to === from && next.has(rename.from));
+  if (undone) return [{ from, to: undone.from }];
+  const fresh = [...next].filter(([name]) => !known.get(name)?.service);
+  const to = twinOf(from, known, fresh, shapesOf) ?? twinOf(from, known, fresh, fileOf);
+  return to === null ? [] : [{ from, to }];
+}
+
+/** The one of `fresh` that has the same by which they are told apart, if it is one. */
+function twinOf(
+  from: string,
+  known: Records,
+  fresh: readonly (readonly [name: string, record: DesiredRecord])[],
+  by: (record: DesiredRecord | undefined) => string,
+): string | null {
+  const mark = by(known.get(from));
+  const twins = mark === '' ? [] : fresh.filter(([, record]) => by(record) === mark);
+  return twins.length === 1 ? (twins[0]?.[0] ?? null) : null;
+}
+
+function fileOf(record: DesiredRecord | undefined): string {
+  return record?.service?.file ?? '';
 }
 
 function shapesOf(record: DesiredRecord | undefined): string {

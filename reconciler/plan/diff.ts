@@ -2,15 +2,16 @@
 // Compares masked, sparse configurations and shapes; of what runs it reads only what that costs.
 import jsonpatch from 'fast-json-patch';
 import type { Problem } from '../../schemas/errors.ts';
-import { canonical, type JsonObject } from '../../schemas/json.ts';
+import type { JsonObject } from '../../schemas/json.ts';
 import type { Market } from '../../schemas/offer.ts';
 import type { Change, Hold, PatchOperation, Plan, PlanWarning } from '../../schemas/plan.ts';
 import type { Policy } from '../../schemas/policy.ts';
+import type { Rename } from '../../schemas/project.ts';
 import type { Deployment, ServiceState } from '../../schemas/rollout.ts';
 import { scheduleText } from '../../schemas/schedule.ts';
 import { type AroundContext, aroundChangesOf, countedTwice, type Demands } from './around-changes.ts';
 import { aroundWarnings } from './around-warn.ts';
-import { targetOf } from './deployments.ts';
+import { sameShapes, targetOf } from './deployments.ts';
 import { digestOf } from './digest.ts';
 import { differenceOf, type Wanted } from './fields.ts';
 import { demandOf } from './fleet/kept.ts';
@@ -39,6 +40,8 @@ export interface PlanContext {
   /** Services whose files do not parse: their last good deployment stays. */
   readonly unread?: ReadonlySet<string>;
   readonly problems?: readonly Problem[];
+  /** Services that are called otherwise from now on, by whoever judges that. Absent: none. */
+  readonly renames?: readonly Rename[];
   /** The policy that the plan is bound to; null: none is known. */
   readonly policy?: Policy | null;
   /** What would hold a service's change back. */
@@ -60,7 +63,7 @@ type States = ReadonlyMap<string, ServiceState>;
 export function planOf(desired: Services, states: States, context: PlanContext): Plan {
   const deployed = deployedServices(states);
   const unread = context.unread ?? new Set<string>();
-  const renames = renamesOf(desired, deployed, unread);
+  const renames = renamesOf(desired, deployed, context.renames ?? []);
   const renamed = new Set(renames.values());
   const names = [...new Set([...desired.keys(), ...deployed.keys()])]
     .filter((name) => !renamed.has(name))
@@ -161,10 +164,11 @@ function update(desired: Wanted, deployed: Deployment): Verdict {
 }
 
 function rename(desired: Wanted, deployed: Deployment, from: string): Verdict {
+  const same = sameShapes(desired, deployed) ? ' and made of the same' : '';
   return {
     ...update(desired, deployed),
     change: 'rename',
-    reason: `renamed from ${from} and made of the same: the new one is ready before the old one stops`,
+    reason: `renamed from ${from}${same}: the new one is ready before the old one stops`,
   };
 }
 
@@ -211,22 +215,16 @@ function deployedServices(states: States): Map<string, Deployment> {
   return new Map(targets.filter((pair): pair is [string, Deployment] => pair[1] !== null));
 }
 
-/** New name -> old name, where exactly one service vanished and exactly one new one has its shapes. */
+/** New name -> old name, of those that run under the old one only. */
 function renamesOf(
   desired: Services,
   deployed: ReadonlyMap<string, Deployment>,
-  unread: ReadonlySet<string>,
+  renames: readonly Rename[],
 ): Map<string, string> {
-  const gone = [...deployed].filter(([name]) => !desired.has(name) && !unread.has(name));
-  const fresh = [...desired].filter(([name]) => !deployed.has(name));
-  const goneBy = Map.groupBy(gone, ([, { shapes }]) => canonical(shapes));
-  const freshBy = Map.groupBy(fresh, ([, { shapes }]) => canonical(shapes));
-  const renames = new Map<string, string>();
-  for (const [shapes, [old, ...others]] of goneBy) {
-    const [now, ...candidates] = freshBy.get(shapes) ?? [];
-    if (old && now && others.length + candidates.length === 0) renames.set(now[0], old[0]);
-  }
-  return renames;
+  const due = renames.filter(
+    ({ from, to }) => deployed.has(from) && !desired.has(from) && desired.has(to) && !deployed.has(to),
+  );
+  return new Map(due.map(({ from, to }) => [to, from]));
 }
 
 /** Each backend that could not be asked, once. */

@@ -83,6 +83,47 @@ const waits = ({ waiting }: Admission) => [...waiting].map(([name, { reason }]) 
 const v1 = web('web');
 const v2 = web('web', 2);
 
+describe('a service whose file is gone', () => {
+  const told = (from: string, ...to: readonly DesiredService[]) =>
+    judged({ known: records(web(from)), next: records(...to) }).renames;
+  const inFile = (file: string, found: DesiredService): DesiredService => ({ ...found, file });
+
+  test('lives on under another name if one new one is made of the same', () => {
+    expect(told('old', web('new'))).toEqual([{ from: 'old', to: 'new' }]);
+    expect(told('old', web('new'), web('newer'))).toEqual([]);
+    expect(told('old', web('new', 2))).toEqual([]);
+  });
+
+  test('lives on under the name that its file gives now, whatever it is made of', () => {
+    expect(told('old', inFile('old.dstack.yml', web('new', 2)))).toEqual([{ from: 'old', to: 'new' }]);
+    const same = web('same');
+    expect(told('old', inFile('old.dstack.yml', web('new', 2)), same)).toEqual([{ from: 'old', to: 'same' }]);
+  });
+
+  test('is known by both of its names until the new one serves', () => {
+    const { records: inForce } = judged({ known: records(web('old')), next: records(web('new')) });
+    expect(inForce.get('old')?.renamedTo).toBe('new');
+    expect(inForce.get('new')?.renamedFrom).toEqual(['old']);
+    const rest = { known: inForce, renames: [{ from: 'old', to: 'new' }], next: inForce };
+    const done = judged({ ...rest, next: records(web('new')), isServing: (name) => name === 'new' });
+    expect([...done.records]).toEqual([...records(web('new'))]);
+  });
+
+  test('goes back to its name as it went away', () => {
+    const there = judged({ known: records(web('old')), next: records(web('new')) });
+    const back = judged({ known: there.records, next: records(web('old')), renames: there.renames });
+    expect(back.renames).toEqual([{ from: 'new', to: 'old' }]);
+    expect(back.records.get('old')).toEqual({ ...record(web('old')), renamedFrom: ['new'] });
+    expect(back.records.get('new')?.renamedTo).toBe('old');
+  });
+
+  test('goes on to a third name from both that it had', () => {
+    const there = judged({ known: records(web('old')), next: records(web('new')) });
+    const on = judged({ known: there.records, next: records(web('last')), renames: there.renames });
+    expect(on.records.get('last')?.renamedFrom).toEqual(['old', 'new']);
+  });
+});
+
 describe('a change', () => {
   test('that nothing speaks against is in force at once', () => {
     const {

@@ -164,18 +164,25 @@ describe('a plan', () => {
   });
 
   test('a service that moves to another name is renamed, not deleted', () => {
-    const plan = planOf(new Map([['site', service('site')]]), new Map([['web', state(before)]]), context);
+    const renames = [{ from: 'web', to: 'site' }];
+    const plan = planOf(new Map([['site', service('site')]]), new Map([['web', state(before)]]), {
+      ...context,
+      renames,
+    });
     expect(plan.changes).toMatchObject([{ service: 'site', change: 'rename', from: 'web' }]);
     expect(plan.deletions).toEqual([]);
   });
 
-  test('two candidates for one name are no rename', () => {
-    const desired = new Map([
-      ['site', service('site')],
-      ['page', service('page')],
+  test('a service that is there under its new name already is not renamed again', () => {
+    const states = new Map([
+      ['web', state(before)],
+      ['site', state(service('site'))],
     ]);
-    const plan = planOf(desired, new Map([['web', state(before)]]), context);
-    expect(plan.changes.map(({ change }) => change)).toEqual(['create', 'create', 'delete']);
+    const plan = planOf(new Map([['site', service('site')]]), states, {
+      ...context,
+      renames: [{ from: 'web', to: 'site' }],
+    });
+    expect(plan.changes.map(({ change }) => change)).toEqual(['keep', 'delete']);
   });
 
   test('prices what runs, what will run, and the most that runs at once', () => {

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import jsonpatch from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
-import { planOf } from '../../reconciler/plan/diff.ts';
+import { type PlanContext, planOf } from '../../reconciler/plan/diff.ts';
 import type { DesiredService, RolloutPolicy } from '../../schemas/desired.ts';
 import type { Market, Offer } from '../../schemas/offer.ts';
 import type { Change, Plan } from '../../schemas/plan.ts';
@@ -38,11 +38,12 @@ function plan(
   desired: DesiredService | null,
   states: readonly ServiceState[],
   market = selling(at(2)),
+  renames: PlanContext['renames'] = [],
 ): Plan {
   return planOf(
     new Map(desired ? [[desired.name, desired]] : []),
     new Map(states.map((each) => [each.service, each])),
-    { ...context, marketOf: market },
+    { ...context, marketOf: market, renames },
   );
 }
 
@@ -97,7 +98,8 @@ describe('the price of a change', () => {
 
   test('a renamed service runs whole under both names for a while', () => {
     const site = { ...web('v1', 2), name: 'site' };
-    const { changes } = plan(site, [running(web('v1', 2), [1, 1])]);
+    const renames = [{ from: 'web', to: 'site' }];
+    const { changes } = plan(site, [running(web('v1', 2), [1, 1])], selling(at(2)), renames);
     expect(changes).toMatchObject([{ change: 'rename', from: 'web', price: { now: 2, steady: 4, peak: 6 } }]);
   });
 
