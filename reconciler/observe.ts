@@ -19,6 +19,7 @@ import { targetOf } from './plan/deployments.ts';
 import { fleetsAsked } from './plan/fleet/asked.ts';
 import { type Queued, withoutClaims } from './plan/queue.ts';
 import { groupsToPlace } from './plan/roll.ts';
+import type { Successors } from './successor.ts';
 import type { Volumes } from './volumes.ts';
 
 export interface ObserveDeps {
@@ -42,6 +43,8 @@ export interface ObserveDeps {
   readonly find?: Finder;
   /** Services that wait for capacity; absent: none does. */
   readonly queue?: () => readonly Queued[];
+  /** Absent: nothing is ever called otherwise. */
+  readonly successor?: Successors;
 }
 
 export async function observe(
@@ -53,9 +56,10 @@ export async function observe(
   const replicas = state?.replicas ?? [];
   const traffic = trafficOf(deps, state);
   const found = state === null && desired?.service ? await deps.find?.(key) : [];
-  const [facts, offers] = await Promise.all([
+  const [facts, offers, successor] = await Promise.all([
     Promise.all(replicas.map(async (replica) => [replica.name, await factOf(deps, state, replica)] as const)),
     offersFor(deps, desired, state, traffic),
+    deps.successor?.(desired, state),
   ]);
   return {
     found: found === undefined ? [] : found,
@@ -67,6 +71,7 @@ export async function observe(
       replicas.map(({ name }) => [name, deps.inflight(state?.project ?? '', name)]),
     ),
     traffic,
+    ...(successor ? { successor } : {}),
   };
 }
 

@@ -47,10 +47,11 @@ export interface Kind<Input, State, Step extends { readonly kind: StepKind; read
   readonly isSame: (before: State | null, after: State | null) => boolean;
   /** Something of it has gone on to its next stage: what was done first shows only when it is looked at again. */
   readonly hasMoved: (before: State | null, after: State) => boolean;
-  /** What else its record is found by, and whom its change wakes. */
+  /** What else its record is found by, and whom its change wakes. `desired` is what git asks for. */
   readonly alongside: (
     before: State | null,
     after: State | null,
+    desired: unknown,
   ) => Pick<Settlement, 'machine' | 'uses' | 'wakes'>;
   /** Told of the state it now has (null: none). */
   readonly note: (key: string, state: State | null) => void;
@@ -159,12 +160,13 @@ async function executeAll<Input, State, Step extends { readonly kind: StepKind; 
 
 function settlement<Input, State, Step extends { readonly kind: StepKind; readonly id: string }>(
   kind: Kind<Input, State, Step>,
-  { lease }: Claim,
+  { lease, record }: Claim,
   before: State | null,
   after: State | null,
   { events, wakeAt }: Pick<Settlement, 'events' | 'wakeAt'>,
   release: boolean,
 ): Settlement {
   const base = { lease, wakeAt: wakeAt ?? null, events, release };
-  return kind.isSame(before, after) ? base : { ...base, state: after, ...kind.alongside(before, after) };
+  if (kind.isSame(before, after)) return base;
+  return { ...base, state: after, ...kind.alongside(before, after, record.desired) };
 }

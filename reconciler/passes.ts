@@ -5,10 +5,12 @@ import { type FleetPassDeps, passFleet } from './fleet-pass.ts';
 import { readFleets } from './fleets.ts';
 import { type ReconcileDeps, reconcile } from './reconcile.ts';
 import type { Claim, Settlement, Store } from './store/store.ts';
+import { createSuccessors } from './successor.ts';
 import { passVolume } from './volume-pass.ts';
 import { createVolumes } from './volumes.ts';
 
-export interface PassesDeps extends Omit<ReconcileDeps, 'fleets' | 'volumes' | 'store' | 'queue' | 'find'> {
+export interface PassesDeps
+  extends Omit<ReconcileDeps, 'fleets' | 'volumes' | 'successor' | 'store' | 'queue' | 'find'> {
   readonly project: string;
   readonly store: Pick<Store, 'settle' | 'users' | 'load'>;
   readonly find: FleetPassDeps['find'];
@@ -24,7 +26,8 @@ export interface PassesDeps extends Omit<ReconcileDeps, 'fleets' | 'volumes' | '
 
 export function createPasses(deps: PassesDeps): (claim: Claim) => Promise<Settlement> {
   const { sync, queue } = deps;
-  const service = { ...deps, volumes: createVolumes(deps), queue: queue.waiting };
+  const [volumes, successor] = [createVolumes(deps), createSuccessors(deps)];
+  const service = { ...deps, volumes, successor, queue: queue.waiting };
   const around = { ...deps, waiting: queue.keys };
   return (claim) => {
     const { service: name } = claim.record;

@@ -1,5 +1,5 @@
 // Which services wait for capacity or ask for it, as their last passes left it.
-import type { ServiceState, WaitingReason } from '../schemas/rollout.ts';
+import type { ServiceState } from '../schemas/rollout.ts';
 import type { Clock } from './clock.ts';
 import { type Queued, queuedOf } from './plan/queue.ts';
 
@@ -11,12 +11,9 @@ export interface Queue {
 }
 
 export function createQueue(clock: Clock): Queue {
-  const short = new Set<string>();
   const entries = new Map<string, { readonly at: number; readonly queued: Queued }>();
   return {
     note(key, state) {
-      if (state?.waiting.some(({ reason }) => SHORT.has(reason))) short.add(key);
-      else short.delete(key);
       const queued = state && queuedOf(state);
       if (queued) entries.set(key, { at: clock.now(), queued });
       else entries.delete(key);
@@ -24,13 +21,11 @@ export function createQueue(clock: Clock): Queue {
     waiting() {
       return [...entries.values()].flatMap(({ at, queued }) => (clock.now() - at < STALE_MS ? [queued] : []));
     },
-    keys: () => [...short],
+    keys: () => [...entries.keys()],
   };
 }
 
 // Private
-
-const SHORT: ReadonlySet<WaitingReason> = new Set(['capacity', 'cannot-surge', 'dependency']);
 
 /** Longer than a service that waits goes without a look. What is older is another reconciler's by now. */
 const STALE_MS = 600_000;

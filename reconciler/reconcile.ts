@@ -14,6 +14,7 @@ import { volumesOf } from './plan/mounts.ts';
 import { foldCreated, foldFailure } from './plan/outcome.ts';
 import { isAskedForAbove } from './plan/queue.ts';
 import { isSameValue } from './plan/same.ts';
+import { handOverText } from './plan/successor.ts';
 import type { Claim, Settlement } from './store/store.ts';
 
 export interface ReconcileDeps extends ObserveDeps, ExecuteDeps, PassDeps {
@@ -50,9 +51,9 @@ function kindOf(deps: ReconcileDeps): Kind<DecisionInput, ServiceState, Step> {
     isLeft: (state, step) => isOthersTurn(deps, state, step),
     isSame,
     hasMoved,
-    alongside: (before, after) => ({
+    alongside: (before, after, desired) => ({
       machine: machineOf(deps.machine, after),
-      ...around(before, after),
+      ...around(before, after, desired as DesiredRecord | null),
     }),
     note: deps.noteState,
   };
@@ -84,16 +85,34 @@ function machineOf(machine: string, state: ServiceState | null): string | null {
   return state?.replicas.some((replica) => replica.offer.backend === 'local') ? machine : null;
 }
 
-/** Fleets and volumes find who uses them by that; a fleet looks when a guest has come, gone on or left. */
-function around(before: ServiceState | null, after: ServiceState | null): Pick<Settlement, 'uses' | 'wakes'> {
+/**
+ * Fleets and volumes find who uses them by that; a fleet looks when a guest has come, gone on or left, and so does the other
+ * name of a service that is called otherwise now.
+ */
+function around(
+  before: ServiceState | null,
+  after: ServiceState | null,
+  desired: DesiredRecord | null,
+): Pick<Settlement, 'uses' | 'wakes'> {
   const [old, now] = [usedBy(before), usedBy(after)];
   const fleets = [...new Set([...fleetsOf(before), ...fleetsOf(after)])];
   const moved = fleets.filter((fleet) => guestsText(before, fleet) !== guestsText(after, fleet));
+  const names = [...moved.map((fleet) => nameAround('fleet', fleet)), ...otherNames(before, after, desired)];
   const project = (after ?? before)?.project ?? '';
   return {
     ...(isSameValue(old, now) ? {} : { uses: now }),
-    ...(moved.length > 0 ? { wakes: moved.map((fleet) => `${project}/${nameAround('fleet', fleet)}`) } : {}),
+    ...(names.length > 0 ? { wakes: names.map((name) => `${project}/${name}`) } : {}),
   };
+}
+
+function otherNames(
+  before: ServiceState | null,
+  after: ServiceState | null,
+  desired: DesiredRecord | null,
+): readonly string[] {
+  const { renamedTo, renamedFrom = [] } = desired ?? {};
+  const names = renamedTo === undefined ? renamedFrom : [renamedTo, ...renamedFrom];
+  return names.length > 0 && handOverText(before) !== handOverText(after) ? names : [];
 }
 
 function usedBy(state: ServiceState | null): string[] {

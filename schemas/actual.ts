@@ -111,6 +111,29 @@ export interface TrafficFact {
   readonly quietMs: number | null;
 }
 
+/** What has come of the service that takes the place of this one. */
+export interface SuccessorFact {
+  readonly service: string;
+  /** By its policy: how many of the wanted count may be missing, over all names together. */
+  readonly unavailable: number;
+  /** Its replicas do not start well: nothing is given up for them before then (epoch ms). 0: nothing speaks against it. */
+  readonly failingUntil: number;
+  /** Replicas of all its groups for which there is nothing to be had. */
+  readonly short: number;
+  /** By group of this service; those that it goes on with. */
+  readonly groups: { readonly [group: string]: SuccessorGroup };
+}
+
+export interface SuccessorGroup {
+  readonly wanted: number;
+  /** Of those in `short`, its own, if it is for this service now to make room for them. */
+  readonly short: number;
+  /** From when on each of its ready replicas stands for one of this service (epoch ms). */
+  readonly standInAt: readonly number[];
+  /** Ready replicas of other services that become the same. */
+  readonly beside: number;
+}
+
 /** All that a pass has observed of one service. */
 export interface Actual {
   /** Only where there is no record: instances that bear the service's tags; null: some backend could not tell. Absent: none. */
@@ -126,4 +149,6 @@ export interface Actual {
   readonly inflight: { readonly [replica: string]: number };
   /** By group; only for groups that scale by it. A group left out: some proxy has not told what it counted. */
   readonly traffic?: { readonly [group: string]: TrafficFact };
+  /** Only of a service that is called otherwise now. Absent: it is not, or its new name has not begun yet. */
+  readonly successor?: SuccessorFact;
 }

@@ -38,7 +38,7 @@ letter. Two files that claim one name are both problems, and nothing changes for
 | scale | the number of replicas or their lifetime changes; those that stay are kept |
 | placement | replicas that satisfy the new placement are kept, the others replaced one by one |
 | replace | replicas are replaced one by one |
-| rename | the service under the new name is ready before the old one goes |
+| rename | the service under the new name is ready before the old one goes; replica by replica where there is no room for both |
 `;
 
 export const AFTERWORD = `

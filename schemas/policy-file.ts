@@ -35,7 +35,7 @@ const rolloutShape = named(
     surge: about(integer(0, 1000).nullish(), 'Replicas above the wanted count while rolling out.', 2, 1),
     unavailable: about(
       integer(0, 1000).nullish(),
-      'Replicas that may be missing below the wanted count while rolling out.',
+      'Replicas that may be missing below the wanted count while rolling out; of a service that gets another name, of both names together.',
       1,
       0,
     ),

@@ -54,9 +54,14 @@ export function trustedGood(state: ServiceState, now: number): number | null {
  * What the last good deployment is made of needs no watching.
  */
 export function trustIn(state: ServiceState): (replica: Replica) => number {
+  return goodOf(state) ? watchIn(state) : () => 0;
+}
+
+/** The same where what they take the place of is another service's. */
+export function watchIn(state: ServiceState): (replica: Replica) => number {
   const target = targetOf(state);
   const good = goodOf(state);
-  if (!isRolling(state) || !target || !good || sameShapes(good, target)) return () => 0;
+  if (!isRolling(state) || !target || (good && sameShapes(good, target))) return () => 0;
   const readyAt = (replica: Replica) => replica.readyAt ?? 0;
   if ((state.rollout?.exits ?? 0) > 0)
     return (replica) => (isCurrent(replica, target) ? readyAt(replica) + HEALTHY_MS : 0);

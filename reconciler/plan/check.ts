@@ -1,6 +1,7 @@
 // Checks a decision by rules of its own, without the code that made it: what must hold for any two states that follow
 // each other, whatever the reason. A decision that breaks one is a bug of ours; it is not carried out.
 import type { Actual } from '../../schemas/actual.ts';
+import type { GroupSpec } from '../../schemas/desired.ts';
 import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
 import type { Decision, DecisionInput } from './decide.ts';
 
@@ -102,14 +103,13 @@ function most(groups: readonly { readonly replicas: { readonly max: number } }[]
  * By our own hand, the ready replicas of a group that stays never fall below the wanted count less `unavailable`; nor,
  * where unready ones are sent away, do those that have served at all. A service that is to rest keeps none.
  */
-function floor({ state: before, actual }: DecisionInput, after: ServiceState): string[] {
+function floor({ state: before, actual, now }: DecisionInput, after: ServiceState): string[] {
   const target = deployment(after, after.target);
   if (!before || !target) return [];
   const was = byName(before);
   return target.spec.groups.flatMap((group) => {
     const mine = after.replicas.filter((replica) => replica.group === group.name);
-    const wanted = after.scale?.[group.name]?.count ?? group.replicas.min;
-    const least = isResting(after) ? 0 : wanted - target.spec.policy.unavailable;
+    const least = isResting(after) ? 0 : leastOf(group, target, after, actual, now);
     return ['ready', 'unready'].flatMap((phase) => {
       const counted = phase === 'ready' ? new Set(['ready']) : SERVING;
       const left = mine.filter((replica) => counted.has(replica.phase)).length;
@@ -124,6 +124,23 @@ function floor({ state: before, actual }: DecisionInput, after: ServiceState): s
         : [];
     });
   });
+}
+
+/** Where it hands over to its new name, the count is that of both, and so are those that are ready. */
+function leastOf(
+  { name, replicas }: GroupSpec,
+  { spec }: Deployment,
+  after: ServiceState,
+  { successor }: Actual,
+  now: number,
+): number {
+  const wanted = after.scale?.[name]?.count ?? replicas.min;
+  const there = successor?.groups[name];
+  if (!successor || !there || there.wanted === 0 || now < successor.failingUntil)
+    return wanted - spec.policy.unavailable;
+  const ready = there.standInAt.filter((at) => at <= now).length;
+  const count = ready > 0 ? there.wanted : Math.max(wanted, there.wanted);
+  return count - successor.unavailable - ready - there.beside;
 }
 
 /** What has served is not stopped without having been taken out of the routes first. */

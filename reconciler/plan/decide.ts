@@ -21,6 +21,7 @@ import { nextLook, scale } from './scale.ts';
 import { keepTerm, termEndsAt } from './schedule.ts';
 import { servesAsAsked, statusWord, wantedTotal } from './status.ts';
 import { stepsOf } from './steps.ts';
+import { isGivingWay } from './successor.ts';
 import { waitingOf } from './wait.ts';
 
 /** While something is under way, look again this often even if no event comes. */
@@ -99,7 +100,7 @@ function settle(state: ServiceState, desired: DesiredRecord | null, actual: Actu
     };
   }
   next = { ...next, deployments: stillReferred(next, now), waiting: waitingOf(next, desired, actual, now) };
-  const status = statusWord(next, desired);
+  const status = statusWord(next, desired, isGivingWay(next, actual, now));
   if (status !== state.status)
     events.push({ service: state.service, event: 'status', reason: `${state.status} → ${status}` });
   return { state: { ...next, status }, events };
@@ -158,7 +159,6 @@ const RESTS: ReadonlySet<WaitingReason> = new Set([
   'window',
   'budget',
   'deletion-budget',
-  'rename',
   'suspended',
   'scaling',
   'schedule',
@@ -166,5 +166,11 @@ const RESTS: ReadonlySet<WaitingReason> = new Set([
 ]);
 
 /** Waits for others, who may take long: the longer they last, the less often is looked. */
-const PATIENT: ReadonlySet<WaitingReason> = new Set(['capacity', 'backend', 'cannot-surge', 'dependency']);
+const PATIENT: ReadonlySet<WaitingReason> = new Set([
+  'capacity',
+  'backend',
+  'cannot-surge',
+  'dependency',
+  'rename',
+]);
 const PATIENCE_MS = 60_000;

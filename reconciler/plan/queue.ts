@@ -23,15 +23,18 @@ export function queuedOf(state: ServiceState): Queued | null {
   const target = targetOf(state);
   const { groups = [], priority = 0 } = target?.spec ?? {};
   const asking = state.replicas.filter(isFirstAsked).map(({ offer }) => offer);
-  const isShort = (group: string) =>
-    state.waiting.some(({ reason, subject }) => SHORT.has(reason) && subject === group);
   const placements = groups
-    .filter(({ name }) => isShort(name))
+    .filter(({ name }) => isShort(state, name))
     .map(({ placement }) => ({ ...placement, fleets: target && fleetsAsked(placement, target.spec) }));
   const isDependent = state.waiting.some(({ reason }) => reason === 'dependency');
   return placements.length + asking.length > 0 || isDependent
     ? { service: state.service, priority, placements, asking }
     : null;
+}
+
+/** Whether a group waits for what could not be had. */
+export function isShort({ waiting }: ServiceState, group: string): boolean {
+  return waiting.some(({ reason, subject }) => SHORT.has(reason) && subject === group);
 }
 
 /** Whether a service of higher priority is asking for it at this moment. */

@@ -24,6 +24,7 @@ import { freshProbes, isDoubtful } from './probes.ts';
 import { groupsOf, renamedGroups } from './renames.ts';
 import { endIncidents, gaveUp, noteIncident } from './retry.ts';
 import { countByTraffic, wantedReplicas } from './scale.ts';
+import { floorBeside, type Heir, heirOf, missingIn, wantedBeside } from './successor.ts';
 
 export interface Roll {
   readonly state: ServiceState;
@@ -48,9 +49,11 @@ export function isPublished(state: ServiceState, actual: Actual): boolean {
 // Private
 
 function rollGroup(before: Roll, target: Deployment, group: GroupSpec, actual: Actual, now: number): Roll {
-  const ended = endNeverReady(before, target, group);
-  const drained = drainSurplus(ended, target, group, actual, now);
-  return createMissing(callBack(drained, target, group), target, group, actual, now);
+  const heir = heirOf(actual, group.name, now);
+  const ended = endNeverReady(before, target, group, heir);
+  const drained = drainSurplus(ended, target, group, heir, actual, now);
+  const called = heir ? drained : callBack(drained, target, group);
+  return createMissing(called, target, group, heir, actual, now);
 }
 
 /** What still answers its last requests is there sooner than a new one. */
@@ -74,7 +77,7 @@ function callBack(before: Roll, target: Deployment, group: GroupSpec): Roll {
 }
 
 /** Replicas that nobody has ever been served by need no drain: those of another shape, and those beyond the wanted count. */
-function endNeverReady(before: Roll, target: Deployment, group: GroupSpec): Roll {
+function endNeverReady(before: Roll, target: Deployment, group: GroupSpec, heir: Heir | null): Roll {
   const mine = membersOf(before.state, group.name).filter(
     (replica) => !replica.everReady && !isEnding(replica),
   );
@@ -82,7 +85,7 @@ function endNeverReady(before: Roll, target: Deployment, group: GroupSpec): Roll
   const served = membersOf(before.state, group.name).filter(
     (replica) => replica.everReady && isCurrent(replica, target),
   );
-  const room = Math.max(0, wantedReplicas(group, before.state) - served.length);
+  const room = Math.max(0, wantedBeside(before.state, group, heir) - served.length);
   const surplus = current.toSorted(byNumber).slice(room);
   const outdated = mine.filter((replica) => !isCurrent(replica, target));
   const ending = new Set([...surplus, ...outdated].map((replica) => replica.name));
@@ -90,13 +93,22 @@ function endNeverReady(before: Roll, target: Deployment, group: GroupSpec): Roll
     before,
     ending,
     (replica) =>
-      isCurrent(replica, target) ? whyLeaving(before.state, replica, target) : 'not of the wanted shape',
+      isCurrent(replica, target)
+        ? whyLeaving(before.state, replica, target, heir)
+        : 'not of the wanted shape',
     'stopping',
   );
 }
 
 /** Drains outdated, condemned and surplus replicas as far as the ready count allows. */
-function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual: Actual, now: number): Roll {
+function drainSurplus(
+  before: Roll,
+  target: Deployment,
+  group: GroupSpec,
+  heir: Heir | null,
+  actual: Actual,
+  now: number,
+): Roll {
   if (!isPublished(before.state, actual)) return before;
   const mine = membersOf(before.state, group.name).filter(
     (replica) => replica.everReady && !isEnding(replica),
@@ -105,7 +117,7 @@ function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual
   const outdated = isHeld(before.state, target) ? [] : mine.filter((replica) => !isCurrent(replica, target));
   const surplus = current
     .toSorted(leastLoaded(actual))
-    .slice(0, Math.max(0, current.length - wantedReplicas(group, before.state)));
+    .slice(0, Math.max(0, current.length - wantedBeside(before.state, group, heir)));
   // While one that took the place of another does not do well, no other that does leaves for more of its kind.
   const isPaused = isRolling(before.state) && current.some(isDoubtful);
   const replaced = outdated.filter(({ phase }) => phase !== 'ready' || !isPaused);
@@ -114,8 +126,9 @@ function drainSurplus(before: Roll, target: Deployment, group: GroupSpec, actual
   );
   const trustedAt = trustIn(before.state);
   const trusted = mine.filter((replica) => now >= trustedAt(replica));
-  const chosen = mayLeave(leaving, trusted, floorOf(before.state, target, group));
-  return leave(before, new Set(chosen), (replica) => whyLeaving(before.state, replica, target), 'draining');
+  const chosen = mayLeave(leaving, trusted, floorOf(before.state, target, group, heir));
+  const why = (replica: Replica) => whyLeaving(before.state, replica, target, heir);
+  return leave(before, new Set(chosen), why, 'draining');
 }
 
 /**
@@ -137,9 +150,15 @@ function mayLeave(leaving: readonly Replica[], all: readonly Replica[], floor: n
   return chosen;
 }
 
-/** How many replicas of the group must stay ready. */
-export function floorOf(state: ServiceState, target: Deployment, group: GroupSpec): number {
-  return Math.max(0, levelOf(state, target, group) - target.spec.policy.unavailable);
+/** How many replicas of the group must stay ready; those of its new name that serve already count as well. */
+export function floorOf(
+  state: ServiceState,
+  target: Deployment,
+  group: GroupSpec,
+  heir: Heir | null = null,
+): number {
+  const level = levelOf(state, target, group);
+  return heir ? floorBeside(level, heir) : Math.max(0, level - target.spec.policy.unavailable);
 }
 
 /** How many replicas of the group may be live. */
@@ -173,6 +192,7 @@ function createMissing(
   before: Roll,
   target: Deployment,
   group: GroupSpec,
+  heir: Heir | null,
   actual: Actual,
   now: number,
 ): Roll {
@@ -180,8 +200,7 @@ function createMissing(
   if (isHeld(state, target) || gaveUp(state, target, group.name, now) !== null) return before;
   if (now < (state.backoff[group.name]?.until ?? 0)) return before;
   const mine = membersOf(state, group.name);
-  const wanted = wantedReplicas(group, state);
-  const missing = wanted - mine.filter((replica) => isCurrent(replica, target)).length;
+  const missing = missingIn(state, target, group, heir);
   const room = ceilingOf(state, target, group) - mine.length;
   const number = Math.max(0, Math.min(missing, room));
   if (number === 0) return before;
@@ -201,7 +220,7 @@ function createMissing(
     state: { ...state, lastReplica: state.lastReplica + count, replicas: [...state.replicas, ...created] },
     events: [...before.events, ...created.map((replica) => createdEvent(state, replica))],
   };
-  return count < number ? createMissing(after, target, group, actual, now) : after;
+  return count < number ? createMissing(after, target, group, heir, actual, now) : after;
 }
 
 function newReplica(
@@ -285,9 +304,10 @@ function leave(
   return { state: { ...before.state, replicas }, events: [...before.events, ...events] };
 }
 
-function whyLeaving(state: ServiceState, replica: Replica, target: Deployment): string {
+function whyLeaving(state: ServiceState, replica: Replica, target: Deployment, heir: Heir | null): string {
   if (replica.leaving) return replica.leaving;
   if (state.term?.kind === 'stopped') return state.term.reason;
+  if (heir) return `it makes room for ${heir.name}`;
   return isCurrent(replica, target) ? SURPLUS : `replaced by deployment ${target.number}`;
 }
 

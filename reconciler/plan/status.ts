@@ -7,10 +7,16 @@ import { MAX_UNREADY } from './judge.ts';
 import { isResting, wantedReplicas } from './scale.ts';
 
 /**
+ * `isGivingWay`: it hands over to its new name.
+ *
  * suspended: nothing new begins, whatever runs · invalid: its file has errors (the last good deployment, if any, goes on serving) · starting, rolling: on the way ·
  * scheduled, stopped, scaled-to-zero: nothing is to run now · running: as asked · degraded: serves, but not what or not as much as was asked · failed: does not serve.
  */
-export function statusWord(state: ServiceState, desired: DesiredRecord | null): ServiceStatus {
+export function statusWord(
+  state: ServiceState,
+  desired: DesiredRecord | null,
+  isGivingWay: boolean = false,
+): ServiceStatus {
   if (desired === null || desired.removed) return 'removing';
   if (desired.suspended) return 'suspended';
   if (desired.problems.some((problem) => problem.severity === 'error')) return 'invalid';
@@ -19,6 +25,7 @@ export function statusWord(state: ServiceState, desired: DesiredRecord | null): 
   if (isResting(state)) return state.term?.kind === 'stopped' ? 'stopped' : 'scheduled';
   if (wantedTotal(state, target) === 0 && state.replicas.length === 0) return 'scaled-to-zero';
   if (isRolling(state)) return rollingWord(state, target);
+  if (isGivingWay) return 'rolling';
   const serves = servesAsAsked(state, target) || isGrowing(state, target);
   if (serves && !isSetBack(state, desired)) return 'running';
   if (state.replicas.some((replica) => replica.phase === 'ready')) return 'degraded';

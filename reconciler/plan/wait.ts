@@ -12,6 +12,8 @@ import { gaveUp } from './retry.ts';
 import { ceilingOf, floorOf, isPublished } from './roll.ts';
 import { delayedScalings, wantedReplicas } from './scale.ts';
 import { restText } from './schedule.ts';
+import { startsBadly } from './status.ts';
+import { heirOf, isGivingWay, missingIn, nextStandIn } from './successor.ts';
 
 type Reason = Omit<Waiting, 'since'>;
 
@@ -25,7 +27,7 @@ export function waitingOf(
   const reasons = [
     ...state.replicas.flatMap((replica) => replicaReasons(state, replica, actual, now)),
     ...watchReasons(state, now),
-    ...groupReasons(state, actual, now),
+    ...groupReasons(state, desired, actual, now),
     ...serviceReasons(state, desired, actual, now),
     ...termReasons(state),
     ...scalingReasons(state, actual, now),
@@ -139,15 +141,18 @@ function readyReasons({ name, leaving, trial }: Replica): Reason[] {
   return trial ? [wait('ready', name, null, 'the new probes are tried beside the old ones')] : [];
 }
 
-function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[] {
+function groupReasons(
+  state: ServiceState,
+  desired: DesiredRecord | null,
+  actual: Actual,
+  now: number,
+): Reason[] {
   const target = targetOf(state);
   if (!target) return [];
   const trustedAt = trustIn(state);
   return target.spec.groups.flatMap((group) => {
     const mine = state.replicas.filter((replica) => replica.group === group.name);
-    const missing =
-      wantedReplicas(group, state) - mine.filter((replica) => isCurrent(replica, target)).length;
-    if (missing <= 0) return [];
+    if (missingIn(state, target, group, heirOf(actual, group.name, now)) <= 0) return [];
     const over = gaveUp(state, target, group.name, now);
     if (over !== null) return [wait('hold', group.name, null, over)];
     const backoff = state.backoff[group.name];
@@ -177,9 +182,38 @@ function groupReasons(state: ServiceState, actual: Actual, now: number): Reason[
     const isNowhere = fact?.kind === 'offers' && fact.offers.length === 0 && !fact.leftTo && !fact.why;
     const reason = isNowhere ? `${choice.reason}: ${askedText(group)}` : choice.reason;
     const live = mine.filter((replica) => !isEnding(replica)).length;
-    return [capacityReason(state, target, group, live, { ...choice, reason })];
+    const none = { ...choice, reason };
+    return [
+      formerReason(state, target, group, desired, live, none) ??
+        capacityReason(state, target, group, live, none),
+    ];
   });
 }
+
+type None = Choice & { readonly kind: 'none' };
+
+/** Nothing of it runs yet, and nothing makes room for it by itself: what serves under its former name stays as it is. */
+function formerReason(
+  state: ServiceState,
+  { spec: { policy } }: Deployment,
+  { name }: GroupSpec,
+  desired: DesiredRecord | null,
+  live: number,
+  { reason, until }: None,
+): Reason | null {
+  const { renamedFrom = [] } = desired ?? {};
+  if (renamedFrom.length === 0 || live > 0) return null;
+  const former = renamedFrom.join(' and ');
+  if (startsBadly(state)) {
+    const text = `${former} makes no more room for what does not start, until its file is changed: ${reason}`;
+    return wait('capacity', name, until, text);
+  }
+  if (policy.unavailable > 0) return null;
+  const text = `there is no room beside ${former}, which it takes the place of: ${reason}`;
+  return wait('cannot-surge', name, until, `${text}; ${DO_WITH_LESS}`);
+}
+
+const DO_WITH_LESS = '`unavailable: 1` in trueup.yml lets it go on with one replica less for a while';
 
 /** Without room for one more, a rollout that may not do with one less cannot go on by itself. */
 function capacityReason(
@@ -187,12 +221,12 @@ function capacityReason(
   target: Deployment,
   group: GroupSpec,
   live: number,
-  { reason, until }: Choice & { readonly kind: 'none' },
+  { reason, until }: None,
 ): Reason {
   if (live < wantedReplicas(group, state) || target.spec.policy.unavailable > 0)
     return wait('capacity', group.name, until, reason);
   const text = `there is no room for one more beside the ${live} that serve: ${reason}`;
-  return wait('cannot-surge', group.name, until, text);
+  return wait('cannot-surge', group.name, until, `${text}; ${DO_WITH_LESS}`);
 }
 
 /** Neither on its way in nor on its way out. */
@@ -228,7 +262,7 @@ function serviceReasons(
   const target = targetOf(state);
   if (desired?.renamedTo) {
     const text = `it is called ${desired.renamedTo} now, and ends once that has been rolled out`;
-    reasons.push(wait('rename', '', null, text));
+    reasons.push(wait('rename', '', nextStandIn(actual, now), `${text}${roomText(state, actual, now)}`));
   }
   if (state.route && !isPublished(state, actual)) {
     reasons.push(wait('publish', '', null, 'until every proxy has the newest route'));
@@ -244,6 +278,12 @@ function serviceReasons(
     reasons.push(wait('problem', '', null, rollout || target ? `${text}; the last good spec stays` : text));
   }
   return reasons;
+}
+
+/** Why there are fewer of it than its file asked for. */
+function roomText(state: ServiceState, actual: Actual, now: number): string {
+  if (!isGivingWay(state, actual, now)) return '';
+  return '; there is not room for both, so it gives way replica by replica';
 }
 
 function termReasons(state: ServiceState): Reason[] {

@@ -73,13 +73,14 @@ function quarantineWarnings({ change, desired, state }: Prospect, now: number): 
 /** Of the groups in which something new has to be placed. */
 function marketWarnings({ change, desired, state, marketOf }: Prospect): PlanWarning[] {
   if (!desired || change.change === 'keep') return [];
-  const own = change.change === 'rename' ? undefined : state;
-  const turnover = turnoverOf(desired, own);
+  const isRenamed = change.change === 'rename';
+  const turnover = turnoverOf(desired, isRenamed ? undefined : state);
   return desired.spec.groups.flatMap((group) => {
     const plan = change.groups.find(({ name }) => name === group.name);
     const market = marketOf(group.name);
     if (!plan || !market) return [];
-    const { missing: need = 0, old = [] } = turnover.get(group.name) ?? {};
+    const { missing: need = 0, old: replaced = [] } = turnover.get(group.name) ?? {};
+    const old = isRenamed ? (state?.replicas ?? []).filter((each) => each.group === group.name) : replaced;
     if (need === 0 && !change.how.includes('placement')) return [];
     const placing: Placing = {
       change,
@@ -173,16 +174,17 @@ function poolSize({ offers, total }: Market): number {
 
 /** Why no new replica can run beside the old ones, so that these would have to go first. */
 function cannotSurge(placing: Placing): Trouble | null {
-  const { old, need, desired, plan, group, market } = placing;
+  const { change, old, need, desired, plan, group, market } = placing;
   if (old.length === 0 || need === 0) return null;
   const { surge, unavailable } = desired.spec.policy;
-  if (surge === 0) {
+  // Under another name it is a service of its own, and needs no surge.
+  if (surge === 0 && change.change !== 'rename') {
     if (group.replicas.min > unavailable) return null;
     const message = `its policy has no surge, so nothing serves for ${downtime(old)} while it is replaced`;
     return { kind: 'cannot-surge', message, fix: 'Set `surge: 1` for it in trueup.yml.' };
   }
   const why = sharedVolume(group) ?? (plan.pricePerReplica === null ? allTaken(plan) : fullFleet(market));
-  if (why === null || unavailable >= old.length) return null;
+  if (why === null || unavailable > 0) return null;
   const message = `${why}, so the rollout waits; it needs downtime of ${downtime(old)}`;
   const fix = 'Set `unavailable: 1` for it in trueup.yml, or give it somewhere else to run.';
   return { kind: 'cannot-surge', message, fix };

@@ -14,7 +14,7 @@ import { createPasses, type PassesDeps } from '../passes.ts';
 import { createProber, type ProbeAnswer } from '../probe.ts';
 import { createPublisher } from '../publish.ts';
 import { createQueue } from '../queue.ts';
-import type { Claim, Settlement, Store } from '../store/store.ts';
+import type { Claim, DesiredChange, Settlement, Store } from '../store/store.ts';
 import { sweep } from '../sweep.ts';
 import type { Life } from './life.ts';
 import type { Proxies } from './proxies.ts';
@@ -49,6 +49,8 @@ export interface Ground {
   readonly boundary: BoundaryHook;
   /** The end of a pass that was written. */
   readonly noteSettled: (settlement: Settlement) => void;
+  /** What a commit asks for, once it is written. */
+  readonly noteDesired: (changes: readonly DesiredChange[]) => void;
   readonly noteFailure: (key: string | null, failure: Failure) => void;
   /** The machine of the one before: its leases are ended, for it is known to be dead. Else they run out. */
   readonly isSameMachine: boolean;
@@ -139,7 +141,7 @@ export async function startDaemon(life: Life, ground: Ground): Promise<Daemon> {
 // Private
 
 /** The store as this life sees it; what it writes is noted, and crossing the end of a pass as well. */
-function storeOf(life: Life, { store, boundary, noteSettled }: Ground): Store {
+function storeOf(life: Life, { store, boundary, noteSettled, noteDesired }: Ground): Store {
   const port = life.port(store);
   return {
     ...port,
@@ -149,6 +151,11 @@ function storeOf(life: Life, { store, boundary, noteSettled }: Ground): Store {
       for (const settlement of written) noteSettled(settlement);
       for (const { lease, release } of written) if (release) boundary('outcome-saved', lease.key);
       return lost;
+    },
+    async putDesired(lease, changes, ...rest) {
+      const isWritten = await port.putDesired(lease, changes, ...rest);
+      if (isWritten) noteDesired(changes);
+      return isWritten;
     },
     subscribe(changed) {
       const unsubscribe = store.subscribe(changed);

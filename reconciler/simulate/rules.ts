@@ -2,9 +2,10 @@
 // of its own: it shares nothing with the decision but the shape of the record.
 import type { Machine } from '../../backends/fake/cloud.ts';
 import type { Endpoint, ProcessStatus } from '../../schemas/actual.ts';
+import type { GroupSpec } from '../../schemas/desired.ts';
 import type { FleetState } from '../../schemas/fleet.ts';
 import { nameAround } from '../../schemas/keys.ts';
-import type { Replica, ServiceState } from '../../schemas/rollout.ts';
+import type { Deployment, Replica, ServiceState } from '../../schemas/rollout.ts';
 import type { RouteTable } from '../../schemas/routes.ts';
 import { OWNER, PROJECT } from './daemon.ts';
 
@@ -21,6 +22,8 @@ export interface Sight {
   readonly runsAt: (endpoint: Endpoint) => string | null;
   /** Records of fleets. */
   readonly fleets: () => readonly FleetState[];
+  /** Services that are called otherwise now: old name → new name. Absent: none ever is. */
+  readonly renames?: ReadonlyMap<string, string>;
   readonly table: () => RouteTable | null;
   readonly now: () => number;
   /** A rule was broken. */
@@ -41,6 +44,7 @@ const LEAK_MS = 180_000;
 
 export function createRules(sight: Sight): Rules {
   const states = new Map<string, ServiceState>();
+  const previous = new Map<string, ServiceState>();
   const counts = new Map<string, GroupCount>();
   const unknownSince = new Map<string, number>();
   const seen = new Set<string>();
@@ -51,6 +55,17 @@ export function createRules(sight: Sight): Rules {
     if (told.has(`${service} ${text}`)) return;
     told.add(`${service} ${text}`);
     sight.report(service, text);
+  };
+  const heirsOf = (service: string): Heirs | null => {
+    const to = sight.renames?.get(service);
+    const next = to === undefined ? undefined : targetIn(states.get(keyOf(to)));
+    if (!next || !sight.renames) return null;
+    const others = [...sight.renames].flatMap(([from, now]) => (now === to && from !== service ? from : []));
+    const ready = [to ?? '', ...others].flatMap((name) => {
+      const state = states.get(keyOf(name));
+      return state ? standing(previous.get(keyOf(name)), state) : [];
+    });
+    return { next, ready };
   };
   const leaked = (): Machine[] => {
     const known = [...states.values()].flatMap(({ service, replicas }) =>
@@ -72,12 +87,14 @@ export function createRules(sight: Sight): Rules {
     noteState(key, state) {
       const service = key.slice(PROJECT.length + 1);
       const before = states.get(key);
+      if (before) previous.set(key, before);
       if (state) states.set(key, state);
       else states.delete(key);
       if (!state) return;
       noteLimits(state, counts);
       for (const text of strays(state)) report(service, text);
-      if (before) for (const text of sentAway(before, state, sight.isServing)) report(service, text);
+      if (before)
+        for (const text of sentAway(before, state, heirsOf(service), sight.isServing)) report(service, text);
     },
     look() {
       const alive = ours(sight.live());
@@ -125,18 +142,39 @@ function strays({ replicas, route }: ServiceState): string[] {
   });
 }
 
-/** By our own hand, no group falls below its count less `unavailable`. What the world took does not count. */
+/** What a service is called now, and the replicas that serve under all names that it has but this one. */
+interface Heirs {
+  readonly next: Deployment;
+  readonly ready: readonly Replica[];
+}
+
+/** Those that are ready, and those that were before the world took them: whoever went by that could not know yet. */
+function standing(before: ServiceState | undefined, { replicas }: ServiceState): Replica[] {
+  const left = new Set(replicas.filter(({ phase }) => SENT.has(phase)).map(({ name }) => name));
+  const were = (before ?? { replicas }).replicas.filter(({ name }) => !left.has(name));
+  const ready = [...were, ...replicas].filter(({ phase }) => phase === 'ready');
+  return [...new Map(ready.map((replica) => [replica.name, replica])).values()];
+}
+
+const SENT: ReadonlySet<Replica['phase']> = new Set(['draining', 'stopping']);
+
+/**
+ * By our own hand, no group falls below its count less `unavailable`. What the world took does not count. One that is called
+ * otherwise now has its count and `unavailable` from its new name, and all that is ready there as well.
+ */
 function sentAway(
   before: ServiceState,
   after: ServiceState,
+  heirs: Heirs | null,
   isServing: (replica: Replica) => boolean,
 ): string[] {
-  const target = after.deployments.find(({ number }) => number === after.target);
+  const target = targetIn(after);
+  const isOver = after.term?.kind === 'stopped' || after.term?.kind === 'scheduled';
   return (target?.spec.groups ?? []).flatMap((group) => {
     const mine = after.replicas.filter((replica) => replica.group === group.name);
-    const ready = mine.filter(({ phase }) => phase === 'ready').length;
-    const isOver = after.term?.kind === 'stopped' || after.term?.kind === 'scheduled';
-    const least = isOver ? 0 : group.replicas.min - (target?.spec.policy.unavailable ?? 0);
+    const theirs = heirs?.ready.filter(isOfGroup(group.name, target, heirs.next)) ?? [];
+    const ready = mine.filter(({ phase }) => phase === 'ready').length + theirs.length;
+    const least = isOver ? 0 : leastOf(group, target, heirs?.next, theirs);
     const sent = mine.filter(
       (replica) => wasReady(before, replica.name) && isLeaving(replica) && isServing(replica),
     );
@@ -146,6 +184,33 @@ function sentAway(
         ]
       : [];
   });
+}
+
+/** Once one of the new name serves, its count is what counts. */
+function leastOf(
+  { name, replicas }: GroupSpec,
+  target: Deployment | undefined,
+  next: Deployment | undefined,
+  theirs: readonly Replica[],
+): number {
+  const there = next?.spec.groups.find((group) => group.name === name)?.replicas.min ?? replicas.min;
+  const count = theirs.length > 0 ? there : Math.max(replicas.min, there);
+  return count - ((next ?? target)?.spec.policy.unavailable ?? 0);
+}
+
+function keyOf(service: string): string {
+  return `${PROJECT}/${service}`;
+}
+
+function targetIn(state: ServiceState | undefined): Deployment | undefined {
+  return state?.deployments.find(({ number }) => number === state.target);
+}
+
+/** One of a service that is called otherwise: of the group of that name, or, where there is none, of any that is new. */
+function isOfGroup(name: string, before: Deployment | undefined, after: Deployment | undefined) {
+  const has = (deployment: Deployment | undefined, group: string) =>
+    deployment?.spec.groups.some((each) => each.name === group) === true;
+  return ({ group }: Replica) => (has(after, name) ? group === name : !has(before, group));
 }
 
 function wasReady({ replicas }: ServiceState, name: string): boolean {

@@ -3,6 +3,7 @@
 import type { Machine } from '../../backends/fake/cloud.ts';
 import type { Fake } from '../../backends/fake.ts';
 import type { Endpoint, ProcessStatus } from '../../schemas/actual.ts';
+import type { DesiredRecord } from '../../schemas/desired.ts';
 import type { Failure } from '../../schemas/errors.ts';
 import type { FleetState } from '../../schemas/fleet.ts';
 import { aroundOf } from '../../schemas/keys.ts';
@@ -11,7 +12,7 @@ import type { VolumeState } from '../../schemas/volume.ts';
 import type { Boundary } from '../boundary.ts';
 import type { ProbeAnswer } from '../probe.ts';
 import { type MemoryStore, openMemory } from '../store/memory.ts';
-import type { Settlement } from '../store/store.ts';
+import type { DesiredChange, Settlement } from '../store/store.ts';
 import { settled, type VirtualClock } from './clock.ts';
 import { type Daemon, type Origin, PROJECT, startDaemon } from './daemon.ts';
 import { createLife, type Life } from './life.ts';
@@ -84,6 +85,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const states = new Map<string, ServiceState>();
   const fleets = new Map<string, FleetState>();
   const volumes = new Map<string, VolumeState>();
+  const renames = new Map<string, string>();
   const news = endedSince();
   const taken = new Set<string>();
   let life: Life = createLife(clock);
@@ -116,6 +118,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     isServing: ({ endpoint }) => isOpen(endpoint),
     runsAt: (endpoint) => ownerOfProcess(processAt(endpoint)),
     fleets: () => [...fleets.values()],
+    renames,
     table: proxies.table,
     now: () => clock.now(),
     report: options.onRuleBroken,
@@ -130,6 +133,15 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     if (state === null) records.delete(service);
     else records.set(service, state);
     if (kind === 'service') rules.noteState(key, state as ServiceState | null);
+  }
+
+  function noteDesired(changes: readonly DesiredChange[]): void {
+    for (const { key, desired } of changes) {
+      const { renamedTo } = (desired ?? {}) as Partial<DesiredRecord>;
+      const service = key.slice(PROJECT.length + 1);
+      if (renamedTo === undefined) renames.delete(service);
+      else renames.set(service, renamedTo);
+    }
   }
 
   function cross(boundary: Boundary, key: string): void {
@@ -161,6 +173,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       probe: (endpoint) => probe(clouds, endpoint),
       boundary: cross,
       noteSettled,
+      noteDesired,
       noteFailure: options.onFailure,
       isSameMachine: options.isSameMachine,
     });

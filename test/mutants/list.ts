@@ -21,6 +21,7 @@ const PLACEMENT = 'test/simulation/placement.test.ts';
 const HELD_BACK = 'test/simulation/held-back.test.ts';
 const RIVALS = 'test/simulation/rivals.test.ts';
 const BAKE = 'test/simulation/bake.test.ts';
+const RENAME = 'test/simulation/rename.test.ts';
 const LEASE = 'test/simulation/lease.test.ts';
 const CHECK = 'test/plan/check.test.ts';
 const GUARDS = 'test/plan/guards.test.ts';
@@ -38,8 +39,8 @@ export const MUTANTS: readonly Mutant[] = [
     against: 'law 1',
     bug: 'one more than allowed may be missing',
     file: `${PLAN}/roll.ts`,
-    from: 'levelOf(state, target, group) - target.spec.policy.unavailable)',
-    to: 'levelOf(state, target, group) - target.spec.policy.unavailable - 1)',
+    from: 'level - target.spec.policy.unavailable)',
+    to: 'level - target.spec.policy.unavailable - 1)',
     killedBy: [[ROLLOUT, 'replaces every replica']],
   },
   {
@@ -378,7 +379,39 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${PLAN}/status.ts`,
     from: 'now - (replica.readyAt ?? now) >= FIRST_MS',
     to: 'now >= (replica.readyAt ?? now)',
-    killedBy: [['test/simulation/rename.test.ts', 'does not take over']],
+    killedBy: [[RENAME, 'does not take over']],
+  },
+  {
+    against: 'rename',
+    bug: 'an old name that hands over forgets what may be missing of both',
+    file: `${PLAN}/successor.ts`,
+    from: '(ready > 0 ? wanted : Math.max(level, wanted)) - unavailable - ready - beside)',
+    to: '(ready > 0 ? wanted : Math.max(level, wanted)) - wanted)',
+    killedBy: [[RENAME, 'hands over one by one']],
+  },
+  {
+    against: 'rename',
+    bug: 'an old name gives up one replica after the other for a new one that does not start',
+    file: `${PLAN}/successor.ts`,
+    from: 'if (state.rollout?.to !== number || !startsBadly(state)) return 0;',
+    to: 'return 0;',
+    killedBy: [[RENAME, 'gives back in a full pool']],
+  },
+  {
+    against: 'rename',
+    bug: 'replicas of the new name count that proxies do not know yet',
+    file: `${PLAN}/successor.ts`,
+    from: 'isRouted ? there.filter(isReady).map(watchIn(next)) : []',
+    to: 'there.filter(isReady).map(watchIn(next))',
+    killedBy: [['test/plan/successor.test.ts', 'once proxies know them']],
+  },
+  {
+    against: 'rename',
+    bug: 'two names that become a third one give way at the same time',
+    file: `${PLAN}/successor.ts`,
+    from: 'isTurn ? short : 0',
+    to: 'short',
+    killedBy: [['test/plan/successor.test.ts', 'one after the other']],
   },
   {
     against: 'hold',

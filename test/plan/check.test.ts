@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { check } from '../../reconciler/plan/check.ts';
 import type { Decision, DecisionInput } from '../../reconciler/plan/decide.ts';
-import type { Actual, ReplicaFact } from '../../schemas/actual.ts';
+import type { Actual, ReplicaFact, SuccessorFact } from '../../schemas/actual.ts';
 import type { Replica, ServiceState } from '../../schemas/rollout.ts';
 import { deployment, group, LOCAL, replica, service, state } from './samples.ts';
 
@@ -54,16 +54,18 @@ interface Case {
   readonly before?: Partial<ServiceState>;
   readonly after?: Partial<ServiceState> | null;
   readonly facts?: Actual['replicas'];
+  readonly successor?: Actual['successor'];
   readonly steps?: Decision['steps'];
 }
 
-function broken({ before = {}, after = {}, facts = {}, steps = [] }: Case): string[] {
+function broken({ before = {}, after = {}, facts = {}, steps = [], successor }: Case): string[] {
   const actual: Actual = {
     replicas: { 'web-1': present('web-1'), 'web-2': present('web-2'), ...facts },
     offers: {},
     probes: {},
     published: 1,
     inflight: {},
+    ...(successor && { successor }),
   };
   const input: DecisionInput = {
     project: 'main',
@@ -80,6 +82,20 @@ function broken({ before = {}, after = {}, facts = {}, steps = [] }: Case): stri
 const waiting: ServiceState['waiting'] = [
   { reason: 'drain', subject: '', since: 0, until: null, detail: '' },
 ];
+/** What a service is called now: so many of its two replicas are ready, the last of them only in a moment. */
+const site = (ready: number, more: Partial<SuccessorFact> = {}): SuccessorFact => ({
+  service: 'site',
+  unavailable: 0,
+  failingUntil: 0,
+  short: 0,
+  groups: { '0': { wanted: 2, short: 0, beside: 0, standInAt: [...Array(ready - 1).fill(0), NOW + 1] } },
+  ...more,
+});
+const sent: Case['after'] = {
+  replicas: [one, { ...other, phase: 'draining' }],
+  route: route('web-1'),
+  waiting,
+};
 const another = deployment(service('web', { v: 2 }, { groups: [two] }), 2);
 
 const CASES: readonly (readonly [rule: string, found: RegExp, found: Case])[] = [
@@ -151,6 +167,16 @@ const CASES: readonly (readonly [rule: string, found: RegExp, found: Case])[] = 
       },
       after: { replicas: [at('web-1', { phase: 'unready' }), at('web-2', { phase: 'draining' })], waiting },
     },
+  ],
+  [
+    'nor by those of its new name that do not stand for it yet',
+    /keeps 1 of at least 2 while 1 ready/,
+    { after: sent, successor: site(1) },
+  ],
+  [
+    'nor by those of a new name that does not start',
+    /keeps 1 of at least 2 while 1 ready/,
+    { after: sent, successor: site(2, { failingUntil: NOW + 1 }) },
   ],
   [
     'what has served is drained before it is stopped',
@@ -236,6 +262,8 @@ describe('the checker', () => {
 
   test('has nothing to say about what is fine', () => {
     expect(broken({})).toEqual([]);
+    expect(broken({ after: sent, successor: site(2) })).toEqual([]);
+    expect(broken({ after: sent, successor: site(1, { unavailable: 1 }) })).toEqual([]);
   });
 
   test('does not mind what the world did', () => {

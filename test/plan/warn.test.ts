@@ -126,6 +126,19 @@ describe('a plan warns', () => {
     ]);
   });
 
+  test('of a new name for which there is no room beside the old one, unless one may be missing', () => {
+    const site = (policy: Partial<RolloutPolicy>) => ({ ...web('v1', {}, policy), name: 'site' });
+    const told = (policy: Partial<RolloutPolicy>, offer: Offer) =>
+      warnings([site(policy)], [running(web('v1'))], {
+        marketOf: () => selling(offer),
+        renames: [{ from: 'web', to: 'site' }],
+      }).map(({ kind }) => kind);
+    const busy: Offer = { ...SOLD, availability: 'busy' };
+    expect(told({}, busy)).toEqual(['cannot-surge']);
+    expect(told({ unavailable: 1 }, busy)).toEqual(['capacity']);
+    expect(told({ surge: 0, unavailable: 1 }, SOLD)).toEqual([]);
+  });
+
   test('of a volume that only one instance can hold', () => {
     const on = (command: string) =>
       web(command, {

@@ -35,6 +35,23 @@ const ORDER: { readonly [name: string]: readonly string[] } = {
     `replica-stopped ${name}`,
   ]),
   'no-room-for-a-surge': [],
+  'service-renamed': [
+    'replica-draining web-3',
+    'replica-stopped web-3',
+    'replica-created site-1',
+    'replica-created site-2',
+    'replica-created site-3',
+    'replica-ready site-1',
+    'replica-draining web-2',
+    'replica-stopped web-2',
+    'replica-created site-4',
+    'replica-created site-5',
+    'replica-ready site-4',
+    'replica-draining web-1',
+    'replica-stopped web-1',
+    'replica-created site-6',
+    'replica-ready site-6',
+  ],
 };
 
 test.each(readdirSync(FOLDER).map((file) => file.replace('.yml', '')))('%s', async (name) => {

@@ -170,6 +170,7 @@ async function openRivals(freeze: Freeze | null): Promise<Rivals> {
         cloud.healthy(endpoint) ? { ok: true, detail: '200' } : { ok: false, detail: '503' },
       boundary: () => {},
       noteSettled: () => {},
+      noteDesired: () => {},
       noteFailure: (_, failure) => failure.kind === 'bug' && broken.push(failure.message),
       isSameMachine: false,
     });

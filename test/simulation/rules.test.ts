@@ -51,6 +51,7 @@ function world() {
     isServing: () => true,
     runsAt: (endpoint) => (endpoint.kind === 'tcp' ? (guests.get(endpoint.host) ?? endpoint.host) : null),
     fleets: () => [],
+    renames: new Map([['web', 'site']]),
     table: () => ({
       store: '',
       epoch: 1,
@@ -67,6 +68,8 @@ function world() {
     lend: (from: string, to: string) => guests.set(from, to),
     record: (replicas: readonly Replica[], more: Partial<ServiceState> = {}) =>
       rules.noteState('main/web', state(two, { replicas, ...more })),
+    recordSite: (replicas: readonly Replica[]) =>
+      rules.noteState('main/site', state({ ...two, name: 'site' }, { replicas })),
     look(there: readonly Machine[], served: readonly RouteReplica[] = [], ms = 0) {
       [machines, table, now] = [there, served, now + ms];
       rules.look();
@@ -88,6 +91,16 @@ test('sending away what is needed', () => {
   record([first, second]);
   record([first, replica('web-2', { phase: 'draining' })]);
   expect(broken).toEqual(['1 of at least 2 replicas stay ready while web-2 is sent away']);
+});
+
+test('sending away what its new name does not make up for', () => {
+  const { record, recordSite, broken } = world();
+  record([first, second]);
+  recordSite([replica('site-1')]);
+  record([first, replica('web-2', { phase: 'draining' })]);
+  expect(broken).toEqual([]);
+  record([replica('web-1', { phase: 'draining' })]);
+  expect(broken).toEqual(['1 of at least 2 replicas stay ready while web-1 is sent away']);
 });
 
 test('routing what is not ready while something is', () => {
