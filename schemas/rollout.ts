@@ -180,7 +180,7 @@ export interface ServiceState {
    * names, and clouds remember their tokens. Absent: 1.
    */
   readonly firstAttempt?: number;
-  /** The deployments that are still referred to: by `target`, by `good`, by a replica. Oldest first. */
+  /** The deployments that are still referred to: by `target`, by `good`, by a replica, by the rollout. Oldest first. */
   readonly deployments: readonly Deployment[];
   /** The deployment the service is being made equal to; null before the first. */
   readonly target: number | null;

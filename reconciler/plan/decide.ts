@@ -12,7 +12,7 @@ import type { Deployment, ServiceState, Step, Waiting, WaitingReason } from '../
 import { advance } from './advance.ts';
 import { aim } from './aim.ts';
 import { formerOf } from './bake.ts';
-import { isCurrent, isEnding, isRolling, newState, targetOf } from './deployments.ts';
+import { goodOf, isCurrent, isEnding, isRolling, newState, targetOf } from './deployments.ts';
 import { judge } from './judge.ts';
 import { rebuild } from './rebuild.ts';
 import { isPublished, roll } from './roll.ts';
@@ -82,7 +82,7 @@ function firstState(
 
 function settle(state: ServiceState, desired: DesiredRecord | null, actual: Actual, now: number) {
   const target = targetOf(state);
-  const spec = target?.spec ?? state.deployments.at(-1)?.spec;
+  const spec = (target ?? goodOf(state) ?? state.deployments.at(-1))?.spec;
   const route = spec ? routeOf(state, spec, now) : state.route;
   const events: NewEvent[] = [];
   let next: ServiceState = { ...state, route, observedAt: now };
@@ -129,6 +129,8 @@ function stillReferred(state: ServiceState, now: number): readonly Deployment[] 
   const used = new Set([state.target, state.good, ...state.replicas.map((replica) => replica.deployment)]);
   for (const { trial } of state.replicas) if (trial) used.add(trial.deployment);
   used.add(formerOf(state, now)?.number ?? null);
+  // One that failed is still told of.
+  used.add(state.rollout?.to ?? null);
   return state.deployments.filter(({ number }) => used.has(number));
 }
 

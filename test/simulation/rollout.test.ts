@@ -1,6 +1,7 @@
 // Rollouts in a simulated world: the real pass and decision on a virtual clock.
 import { describe, expect, test } from 'vitest';
 import type { Behaviour } from '../../backends/fake/machine.ts';
+import { statusOf } from '../../reconciler/plan/explain.ts';
 import type { DesiredService } from '../../schemas/desired.ts';
 import { group, service } from '../plan/samples.ts';
 import { play } from './scenarios.ts';
@@ -85,6 +86,22 @@ describe('a rollout', () => {
     expect(state?.waiting.map(({ reason }) => reason)).toEqual(['quarantine']);
     await world.run(3_600_000);
     expect((await world.state())?.lastReplica).toBe(state?.lastReplica);
+  });
+
+  test('that was rolled back still says how many replicas it was to have', async () => {
+    const [one, bad] = [web('one', 2), web('bad', 3)];
+    const world = await simulate({
+      behaviour: behaving([[bad, { startMs: null, exitsAfterMs: 2_000 }]]),
+    });
+    await running(world, one);
+    await world.commit(bad);
+    const state = await world.runUntil(
+      'the rollout failed, and nothing of it is left',
+      (now) => now?.rollout?.outcome === 'failed' && now.replicas.every(({ deployment }) => deployment === 1),
+    );
+    const record = { service: bad, removed: false, problems: [] };
+    const view = statusOf({ name: 'web', record, state, url: '', now: world.now() }, String);
+    expect(view).toMatchObject({ deployment: 1, desired: 2, rollout: { to: 2, ready: 0, desired: 3 } });
   });
 
   test('whose probes never succeed fails after two candidates', async () => {
