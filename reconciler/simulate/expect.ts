@@ -30,11 +30,11 @@ function unmetMember(actual: Members, key: string, expected: unknown, path: stri
   return [`there is no ${inside}; there is ${Object.keys(actual).join(', ') || 'nothing'}`];
 }
 
-/** A list is compared item by item; `waiting: [capacity]` speaks of the reasons. */
+/** A list is compared item by item; `waiting: [capacity]` speaks of the reasons, `problems: [trueup.yml]` of the files. */
 function unmetList(actual: unknown, expected: readonly unknown[], path: string): string[] {
   const items: readonly unknown[] = Array.isArray(actual) ? actual : [];
   const plain = items.map((item, index) =>
-    isObject(item) && !isObject(expected[index]) ? item.reason : item,
+    isObject(item) && !isObject(expected[index]) ? (item.reason ?? item.file) : item,
   );
   if (plain.length !== expected.length) return [`${path} is ${shown(plain)}, not ${shown(expected)}`];
   return expected.flatMap((each, index) => unmetIn(plain[index], each, `${path}[${index}]`));

@@ -2,6 +2,8 @@
 import type { Machine } from '../../backends/fake/cloud.ts';
 import type { Why } from '../../schemas/api.ts';
 import type { DesiredRecord } from '../../schemas/desired.ts';
+import type { Problem } from '../../schemas/errors.ts';
+import type { ProjectState } from '../../schemas/project.ts';
 import type { ServiceState, ServiceStatus } from '../../schemas/rollout.ts';
 import { statusOf, whyOf } from '../plan/explain.ts';
 import type { KeyRecord } from '../store/store.ts';
@@ -54,6 +56,8 @@ export interface WaitSummary {
 
 export interface Summary extends AroundSummary {
   readonly services: { readonly [name: string]: ServiceSummary };
+  /** Mistakes in files that are no service's: `trueup.yml`, the profiles, those that do not say what they are. Absent: none. */
+  readonly problems?: readonly Problem[];
   /** Of services that are gone. */
   readonly removed: readonly string[];
   /** The least of all services. */
@@ -99,9 +103,12 @@ export function summaryOf(sums: Sums): Summary {
   const removed = [...names].filter((name) => !known.some(({ service }) => service === name));
   const least = [...names].flatMap((name) => recorder.of(name).minReady ?? []);
   const { leaked, violations, unmet, crashes, seed } = sums;
+  const project = records.find(({ service }) => service === '')?.state as ProjectState | null | undefined;
+  const problems = project?.problems ?? [];
   return {
     services: Object.fromEntries(services),
     ...aroundSummary(around, records, start),
+    ...(problems.length > 0 ? { problems } : {}),
     removed,
     minReady: least.length === 0 ? 0 : Math.min(...least),
     maxLive: recorder.maxLive(),

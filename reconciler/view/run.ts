@@ -11,6 +11,7 @@ import {
   type Line,
   line,
   plain,
+  problemLines,
   type Row,
   strong,
   type Tone,
@@ -44,7 +45,7 @@ export function storyBlocks(story: readonly StoryLine[]): Block[] {
 }
 
 export function summaryBlocks(summary: Summary): Block[] {
-  const { services, fleets = {}, volumes = {}, removed } = summary;
+  const { services, fleets = {}, volumes = {}, problems = [], removed } = summary;
   const { requests, cost, crashes, violations, unmet, leaked } = summary;
   const rows = Object.entries(services).map(([name, service]) => serviceRow(name, service));
   const named = <T>(of: { readonly [name: string]: T }, prefix = '') =>
@@ -66,6 +67,7 @@ export function summaryBlocks(summary: Summary): Block[] {
     ...waits.slice(0, MOST_WAITS),
     ...(waits.length > MOST_WAITS ? [line(2, dim(`… ${waits.length - MOST_WAITS} more`))] : []),
     ...failures.slice(0, MOST_WAITS),
+    ...problems.slice(0, MOST_WAITS).flatMap(problemLines),
     ...gone,
     ...traffic,
     fact('cost', plain(`$${cost.toFixed(2)}`), dim(`for ${clockText(summary.seconds)}`)),

@@ -51,6 +51,11 @@ describe('trueup simulate', () => {
     expect(out).not.toContain('\x1b');
   });
 
+  test('shows what is wrong with a file that is no service', async () => {
+    const { out } = await simulate(WEB.replace('files: {', "files: {trueup.yml: 'rollouts: {}', "));
+    expect(out).toMatch(/^ +error +trueup\.yml:1 .*rollouts/m);
+  });
+
   test('prints lines of JSON, the summary last, and nothing else', async () => {
     const { code, out, err } = await simulate(WEB, '--json', '--seed', '5');
     const lines = out

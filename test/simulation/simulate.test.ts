@@ -226,6 +226,20 @@ test('dying at every step changes nothing of how it ends', async () => {
   expect(dying.web).toMatchObject({ status, deployment, ready, maxLive, requests });
 });
 
+test('mistakes in what is no service are in the summary, and can be expected', async () => {
+  const files = (policy: string, more = '') =>
+    `commits: {files: {web.dstack.yml: ${web()}, trueup.yml: ${policy}${more}}}\nduration: 2m\n`;
+  const wrong = files('{rollout: {surge: many}}', ', .dstack/profiles.yml: {profiles: none}');
+  const { summary } = await play(
+    `${wrong}expect: {problems: [{file: trueup.yml, path: rollout.surge}, .dstack/profiles.yml]}`,
+  );
+  expect(summary.unmet).toEqual([]);
+  expect(summary.problems?.[0]).toMatchObject({ severity: 'error', line: 2, message: expect.any(String) });
+  const missed = await play(`${files('{rollout: {surge: 2}}')}expect: {problems: [trueup.yml]}`);
+  expect(missed.summary.unmet).toEqual([expect.stringMatching(/^there is no problems; there is /)]);
+  expect(missed.summary).not.toHaveProperty('problems');
+});
+
 test('what it speaks of and no commit has is told, once for each', async () => {
   const text = `${pushed(web())}traffic: {web: 1, wbe: 1}
 replicas: {web@1: {}, web/0: {}, "*": {}, web@7: {}, web/workers: {}, api: {}}`;

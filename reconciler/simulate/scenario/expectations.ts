@@ -71,7 +71,10 @@ const BY_NAME = {
   volumes: { known: OF_VOLUME, where: 'the summary of a volume' },
 };
 
-const OF_SUMMARY: { readonly [member in Exclude<keyof Summary, keyof typeof BY_NAME>]: Members | null } = {
+const OF_SUMMARY: {
+  readonly [member in Exclude<keyof Required<Summary>, keyof typeof BY_NAME>]: Members | null;
+} = {
+  problems: null,
   removed: null,
   minReady: null,
   maxLive: null,
