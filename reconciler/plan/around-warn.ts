@@ -26,7 +26,7 @@ function unsold(
 ): PlanWarning[] {
   const key = nameAround(kind, name);
   const spec = wanted.get(key)?.spec;
-  if (!spec || !('nodes' in spec) || change === 'delete') return [];
+  if (!spec || !('nodes' in spec) || change === 'delete' || change === 'keep') return [];
   const state = (states.get(key) ?? null) as FleetState | null;
   const kept = state?.isBegun ? spec.nodes.min : spec.nodes.target;
   const lack = kept - (state?.machines.filter(isStaying).length ?? 0);

@@ -280,6 +280,7 @@ describe('a plan', () => {
     expect(plan(null, { wanted, market: selling() }).warnings).toMatchObject([
       { kind: 'no-offer', service: 'fleet:pool', message: expect.stringContaining('so 2 machines of it') },
     ]);
+    expect(plan(null, { known: wanted, wanted, market: selling() }).warnings).toEqual([]);
     expect(plan(null, { wanted }, 4).warnings).toMatchObject([
       {
         kind: 'over-budget',
