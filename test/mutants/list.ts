@@ -433,8 +433,8 @@ export const MUTANTS: readonly Mutant[] = [
     against: 'capacity',
     bug: 'the offer that was refused is asked for again',
     file: `${PLAN}/outcome.ts`,
-    from: 'const choice = place(offers[replica.group], setAside, now);',
-    to: 'const choice = place(offers[replica.group], [], now);',
+    from: 'withoutHeld(withoutIdle(offers[replica.group]), others), state.setAside, now);',
+    to: 'withoutHeld(withoutIdle(offers[replica.group]), others), [], now);',
     killedBy: [[OFFERS, 'followed by the next at once']],
   },
   {
