@@ -182,7 +182,7 @@ duration: 20m`;
       {
         reason: 'cannot-surge',
         detail:
-          'there is no room for one more beside the 2 that serve: fleet pool is full: 2 of its 2 machines are in use',
+          'there is no room for one more beside the 2 that serve: fleet pool is full: 2 of its 2 machines are in use; `unavailable: 1` in trueup.yml lets it go on with one replica less for a while',
       },
     ]);
     expect(played.web?.next).toBe('Make room for one more replica, or allow `unavailable: 1` in trueup.yml.');

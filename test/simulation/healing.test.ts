@@ -127,7 +127,9 @@ describe('a replica', () => {
   test('that somebody is stopping gets no more requests while it ends', async () => {
     const world = await running(web('one'), { behaviour: () => ({ stopsAfterMs: 8_000 }) });
     const { instance, name } = await replicaOf(world);
-    await world.cloud.transport({ id: instance ?? '' } as never).stop();
+    const machine = await world.cloud.get(instance ?? '');
+    if (!machine) throw new Error(`${name} has no machine`);
+    await world.cloud.transport(machine).stop();
     world.wake();
     await world.runUntil('it is out of the routes', () => !routed(world).includes(name), 3_000);
     await world.runUntil('two run again', isWhole(3));

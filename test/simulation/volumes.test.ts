@@ -120,7 +120,7 @@ duration: 40m`;
       {
         reason: 'cannot-surge',
         detail:
-          'there is no room for one more beside the 1 that serve: volume data is held by web-1: one machine at a time can hold it',
+          'there is no room for one more beside the 1 that serve: volume data is held by web-1: one machine at a time can hold it; `unavailable: 1` in trueup.yml lets it go on with one replica less for a while',
       },
     ]);
     expect(played.web?.next).toBe('Make room for one more replica, or allow `unavailable: 1` in trueup.yml.');
