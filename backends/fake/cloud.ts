@@ -214,8 +214,10 @@ export function createCloud(options: CloudOptions) {
       if (state !== null && processAt(state, now()).kind === 'exited') state.run = null;
     },
     retag(id: string, tags: Partial<Tags>): void {
-      const state = change(id);
-      states.set(id, { ...state, tags: { ...state.tags, ...tags } });
+      const before = change(id);
+      const state = { ...before, tags: { ...before.tags, ...tags } };
+      states.set(id, state);
+      byAddress.set(state.address, state);
     },
     crash(id: string, code: number | null): void {
       const { run } = change(id);

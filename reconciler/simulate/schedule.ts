@@ -23,8 +23,11 @@ export function scheduleAll({ scenario, clock, world, backends, story }: Happeni
   const random = createRandom(scenario.seed);
   for (const { atMs } of scenario.hasWebhook ? scenario.commits : [])
     clock.after(atMs, () => world.wake(PROJECT));
-  for (const { atMs, downMs } of scenario.crashes === EVERY_STEP ? [] : scenario.crashes)
-    clock.after(atMs, () => world.crash(downMs));
+  for (const { atMs, downMs, isDatabaseLost } of scenario.crashes === EVERY_STEP ? [] : scenario.crashes)
+    clock.after(atMs, () => {
+      world.crash(downMs);
+      if (isDatabaseLost) world.loseDatabase();
+    });
   for (const { name, faults } of scenario.backends) {
     const cloud = backends.get(name);
     for (const spell of spellsOf(name, faults, scenario.durationMs)) tellSpell(spell, scenario, clock, story);

@@ -61,6 +61,8 @@ export interface World {
   isOpen(endpoint: Endpoint | null): boolean;
   /** The reconciler dies now; a new one starts after `downMs`. */
   crash(downMs: number): void;
+  /** All records are lost; what was told of them stays told. */
+  loseDatabase(): void;
   wake(key: string): void;
   /** A machine is taken away: at once, or after a notice. */
   take(backend: Fake, id: string, noticeMs?: number): void;
@@ -211,6 +213,12 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     fleets,
     isOpen,
     crash,
+    loseDatabase() {
+      const nothing = new Map();
+      store.restore({ ...store.snapshot(), rows: nothing, quotes: nothing, approvals: nothing });
+      for (const name of states.keys()) rules.noteState(`${PROJECT}/${name}`, null);
+      for (const records of [states, fleets, volumes]) records.clear();
+    },
     wake: (key) => daemon?.wake(key),
     take(backend, id, noticeMs = 0) {
       taken.add(id);

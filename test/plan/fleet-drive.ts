@@ -189,21 +189,24 @@ export function driveFleet(first: Partial<FleetSpec>, name = 'pool'): FleetDrive
     for (const machine of there.keys()) if (!known.has(machine)) throw new Error(`${machine} is leaked`);
   }
 
-  /** Looks again at once for as long as there is something new. */
+  /** Looks again at once where something was done and has shown, or a guest has left; else when the decision says. */
   function settle(): number {
     for (let round = 0; round < 60; round++) {
-      const before = JSON.stringify([state?.machines, state?.refusals]);
-      const { wakeAt } = decideOnce();
-      noteGuests();
-      if (JSON.stringify([state?.machines, state?.refusals]) === before) return wakeAt;
+      const before = JSON.stringify([state?.machines, state?.refusals, guests.size]);
+      const { wakeAt, steps } = decideOnce();
+      const isDone = steps.length === 0 && !noteGuests();
+      if (isDone || JSON.stringify([state?.machines, state?.refusals, guests.size]) === before) return wakeAt;
     }
     throw new Error(`it does not come to rest: ${JSON.stringify(state?.machines)}`);
   }
 
   /** Who has no machine any more is gone from its service's record: the fleet has taken it back, or it was lost. */
-  function noteGuests(): void {
-    for (const [replica, { wish }] of guests)
-      if (wish !== 'asking' && machineOf(replica) === undefined) guests.delete(replica);
+  function noteGuests(): boolean {
+    const gone = [...guests].filter(
+      ([replica, { wish }]) => wish !== 'asking' && machineOf(replica) === undefined,
+    );
+    for (const [replica] of gone) guests.delete(replica);
+    return gone.length > 0;
   }
 
   function machineOf(replica: string): Machine | undefined {

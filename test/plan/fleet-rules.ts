@@ -13,6 +13,7 @@ export function judgeFleet(input: FleetInput, decision: FleetDecision): void {
     ...forgottenBy(input, decision),
     ...surplus(input, decision),
     ...restless(input, decision),
+    ...careless(input, decision),
   ];
   if (broken.length > 0) throw new Error(broken.join('; '));
 }
@@ -84,6 +85,12 @@ function restless(input: FleetInput, decision: FleetDecision): string[] {
   if (!isResting || decision.state === null) return [];
   const again = decideFleet({ ...input, state: decision.state });
   return again.events.length === 0 ? [] : [`it does not rest: ${again.events[0]?.reason}`];
+}
+
+/** What was not seen yet is looked at soon. */
+function careless({ actual, now }: FleetInput, { state, wakeAt }: FleetDecision): string[] {
+  const unseen = state?.machines.find(({ name }) => actual.machines[name] === undefined);
+  return unseen && wakeAt > now + 1_000 ? [`nobody looks at ${unseen.name} for ${wakeAt - now} ms`] : [];
 }
 
 function stagesOf({ state }: Pick<FleetInput, 'state'>): string {

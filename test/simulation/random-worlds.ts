@@ -1,9 +1,9 @@
 // Random worlds: commits of good, crashing, slow and sick versions in one or two groups on several clouds, some with a
-// schedule, a longest duration, a limited retry or idle GPUs, beside another service that wants the same machines; while
-// machines are lost, taken away or edited, clouds refuse, fail or are sold out, files break and are suspended, traffic
-// comes and goes, proxies do not listen, daemons are killed and laptops sleep. At every moment the rules hold (`rules.ts`,
-// `plan/check` and the clients look); the world's trouble is held against no revision; and when it ends, what was asked
-// last runs.
+// schedule, a longest duration, a limited retry or idle GPUs, beside another service that wants the same machines, and in a
+// share of them on a fleet, in the pool of idle machines or with volumes (`random-around.ts`); while machines are lost,
+// taken away or edited, clouds refuse, fail or are sold out, files break and are suspended, traffic comes and goes, proxies
+// do not listen, daemons are killed and laptops sleep. At every moment the rules hold (`rules.ts`, `plan/check` and the
+// clients look); the world's trouble is held against no revision; and when it ends, what was asked last runs.
 import fc from 'fast-check';
 import type { Behaviour } from '../../backends/fake/machine.ts';
 import type { Flow } from '../../reconciler/simulate/traffic.ts';
@@ -19,6 +19,15 @@ import type { FailureKind, Problem } from '../../schemas/errors.ts';
 import type { Offer } from '../../schemas/offer.ts';
 import type { ServiceState } from '../../schemas/rollout.ts';
 import { group, LOCAL, service, spec } from '../plan/samples.ts';
+import {
+  type Around,
+  aroundHappening,
+  aroundKind,
+  dressed,
+  happenAround,
+  surround,
+  wrongAround,
+} from './random-around.ts';
 import { PROBE } from './services.ts';
 import { START, simulate, type World } from './world.ts';
 
@@ -34,12 +43,16 @@ export interface RandomWorld {
   readonly seed: number;
   readonly clouds: readonly CloudKind[];
   readonly traffic: TrafficKind;
+  /** Absent: nothing. */
+  readonly around?: Around;
   readonly happenings: readonly Happening[];
 }
 
 /** How long it may take, once all trouble is over, until what was asked last runs. */
 const RECOVERY_MS = 2_700_000;
 const MINUTE = 60_000;
+/** And so long until the last idle machine is gone. */
+const IDLE_MOST_MS = 15 * MINUTE;
 
 const CLOUDS = {
   local: { offers: [offer('local', 0)], bootMs: 300 },
@@ -89,15 +102,28 @@ const LIVES: readonly Partial<ServiceSpec>[] = [
   { priority: 50 },
 ];
 
-const VERSIONS = Array.from({ length: 66 }, (_, i) => {
-  const [kind, behaviour] = BEHAVIOURS[i % BEHAVIOURS.length] ?? ['good', {}];
-  const names = i % 5 === 4 ? ['a', 'b'] : i % 7 === 6 ? ['b'] : ['0'];
-  return { kind, desired: version(`${kind}-${i % 16}`, names, i, LIVES[i % LIVES.length]), behaviour };
-});
-const LAST = version('last', ['0'], 1);
-
+const COUNT = 66;
 /** The other service: none, one that goes first, one that goes last. */
-const OTHERS = [null, other('first', 90), other('last', 0)];
+const OTHERS = 3;
+
+/** All that a world may ask for. */
+type Cast = ReturnType<typeof castOf>;
+
+function castOf(around: Around) {
+  const versions = Array.from({ length: COUNT }, (_, i) => {
+    const [kind, behaviour] = BEHAVIOURS[i % BEHAVIOURS.length] ?? ['good', {}];
+    const names = i % 5 === 4 ? ['a', 'b'] : i % 7 === 6 ? ['b'] : ['0'];
+    const desired = version(`${kind}-${i % 16}`, names, i, LIVES[i % LIVES.length]);
+    return { kind, desired: dressed(desired, around, i), behaviour };
+  });
+  return {
+    around,
+    versions,
+    last: dressed(version('last', ['0'], 1), around, 0),
+    others: [null, dressed(other('first', 90), around, 0), dressed(other('last', 0), around, 1)],
+    settled: dressed(other('settled', 10), around, 0),
+  };
+}
 
 /** Requests to the one service: steady, none, or coming and going. */
 const TRAFFIC = {
@@ -110,7 +136,7 @@ type TrafficKind = keyof typeof TRAFFIC;
 const happening = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('commit' as const), version: fc.nat(VERSIONS.length - 1) }),
+    arbitrary: fc.record({ kind: fc.constant('commit' as const), version: fc.nat(COUNT - 1) }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const) }) },
   {
@@ -150,14 +176,15 @@ const happening = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('other' as const), which: fc.nat(OTHERS.length - 1) }),
+    arbitrary: fc.record({ kind: fc.constant('other' as const), which: fc.nat(OTHERS - 1) }),
   },
+  { weight: 2, arbitrary: aroundHappening },
   {
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('fault' as const),
       operation: fc.constantFrom(
-        ...(['offers', 'create', 'get', 'list', 'terminate', 'run', 'status', 'stop'] as const),
+        ...(['offers', 'create', 'get', 'list', 'terminate', 'run', 'status', 'stop', 'clear'] as const),
       ),
       failure: fc.constantFrom<FailureKind>(
         'transient',
@@ -179,15 +206,18 @@ export const randomWorld: fc.Arbitrary<RandomWorld> = fc.record({
   seed: fc.nat(),
   clouds: fc.subarray(['local', 'slow', 'small'] as const, { minLength: 1 }),
   traffic: fc.constantFrom('steady' as const, 'steady' as const, 'none' as const, 'tides' as const),
+  around: aroundKind,
   happenings: fc.array(happening, { minLength: 3, maxLength: 16 }),
 });
 
 /** Lives through a world. Throws when a rule was broken, or when what was asked last does not run in time. */
-export async function live({ seed, clouds, traffic, happenings }: RandomWorld): Promise<Account> {
-  const trouble: Trouble = { isSoldOut: false, asked: null, hasOther: false, killed: new Set() };
+export async function live(told: RandomWorld): Promise<Account> {
+  const { seed, clouds, traffic, around = 'nothing', happenings } = told;
+  const cast = castOf(around);
+  const trouble: Trouble = { cast, isSoldOut: false, asked: null, hasOther: false, killed: new Set() };
   const flows = TRAFFIC[traffic];
   const behaviours = new Map(
-    VERSIONS.flatMap(({ desired, behaviour }) =>
+    cast.versions.flatMap(({ desired, behaviour }) =>
       Object.values(desired.shapes).map((shape) => [shape, behaviour] as const),
     ),
   );
@@ -203,6 +233,7 @@ export async function live({ seed, clouds, traffic, happenings }: RandomWorld): 
       return { name, ...more, offers, capacity };
     }),
   });
+  await surround(world, around);
   const startedAt = world.now();
   for (const each of happenings) await happen(world, each, trouble);
   await recover(world, trouble);
@@ -266,6 +297,7 @@ function version(
 }
 
 interface Trouble {
+  readonly cast: Cast;
   isSoldOut: boolean;
   /** What was asked last. */
   asked: DesiredService | null;
@@ -277,7 +309,7 @@ interface Trouble {
 async function happen(world: World, each: Happening, trouble: Trouble): Promise<void> {
   switch (each.kind) {
     case 'commit':
-      trouble.asked = VERSIONS[each.version]?.desired ?? null;
+      trouble.asked = trouble.cast.versions[each.version]?.desired ?? null;
       return world.commit(trouble.asked);
     case 'remove':
       trouble.asked = null;
@@ -287,10 +319,13 @@ async function happen(world: World, each: Happening, trouble: Trouble): Promise<
     case 'broken-file':
       return record(world, trouble, { problems: [PROBLEM] });
     case 'held-back':
-      return record(world, trouble, { pending: PENDING });
+      return record(world, trouble, { pending: pending(trouble.cast.last) });
+    case 'fleet-file':
+    case 'volume':
+      return happenAround(world, trouble.cast.around, each);
     case 'other':
       trouble.hasOther = true;
-      return world.commit(OTHERS[each.which] ?? null, 'other');
+      return world.commit(trouble.cast.others[each.which] ?? null, 'other');
     case 'fault': {
       const { operation, failure: kind, times } = each;
       // A refusal is definite: what was refused was not done.
@@ -340,15 +375,17 @@ const PROBLEM: Problem = {
   fix: 'Remove it.',
   severity: 'error',
 };
-const PENDING: Pending = {
-  reason: 'window',
-  commit: 'c0ffee',
-  revision: LAST.revision,
-  service: LAST,
-  since: 0,
-  until: null,
-  detail: 'no window is open',
-};
+function pending(service: DesiredService): Pending {
+  return {
+    reason: 'window',
+    commit: 'c0ffee',
+    revision: service.revision,
+    service,
+    since: 0,
+    until: null,
+    detail: 'no window is open',
+  };
+}
 
 /** What was asked last, with something that its file, or its folder, says about it. */
 function record(world: World, { asked }: Trouble, more: Partial<DesiredRecord>): Promise<void> {
@@ -365,19 +402,21 @@ function harm(
   const alive = aliveOf(world);
   const machine = alive[which % Math.max(1, alive.length)];
   if (!machine) return;
-  if (kind === 'crash') killed.add(machine.tags.shape);
+  if (kind === 'crash') killed.add((machine.runs ?? machine.tags).shape);
   if (kind === 'crash') world.clouds.get(machine.offer.backend)?.crash(machine.id, 1);
   else if (kind === 'edit') world.retag(machine.id, { shape: 'edited' });
   else world.take(machine.id, kind === 'notice' ? 30_000 : 0);
 }
 
 async function recover(world: World, trouble: Trouble): Promise<void> {
+  const { around, last, settled } = trouble.cast;
   for (const cloud of world.clouds.values()) cloud.calm();
   trouble.isSoldOut = false;
   world.deafen(false);
-  await world.commit(LAST);
-  if (trouble.hasOther) await world.commit(other('settled', 10), 'other');
-  const state = await world.runUntil('the last commit runs', isLast, RECOVERY_MS);
+  await surround(world, around);
+  await world.commit(last);
+  if (trouble.hasOther) await world.commit(settled, 'other');
+  const state = await world.runUntil('the last commit runs', isRunningAs(last), RECOVERY_MS);
   const shapes = state?.replicas.map(({ shape }) => shape);
   if (trouble.hasOther) await isSettled(world);
   const own = world.table()?.routes.filter((route) => route.service === 'web') ?? [];
@@ -386,13 +425,15 @@ async function recover(world: World, trouble: Trouble): Promise<void> {
   must(
     same(
       shapes,
-      Object.values(LAST.shapes).flatMap((shape) => [shape, shape]),
+      Object.values(last.shapes).flatMap((shape) => [shape, shape]),
     ),
     `it runs ${shapes}`,
   );
   must(same(routed?.toSorted(), names?.toSorted()), `${routed} are routed, ${names} run`);
-  const alive = aliveOf(world).length;
-  must(alive === (trouble.hasOther ? 3 : 2), `${alive} machines are left`);
+  const used = trouble.hasOther ? 3 : 2;
+  const end = world.now() + (around === 'nothing' ? 0 : IDLE_MOST_MS);
+  while (aliveOf(world).length > used && world.now() < end) await world.run(1_000);
+  must(aliveOf(world).length === used, `${aliveOf(world).length} machines are left`);
 }
 
 async function isSettled(world: World): Promise<void> {
@@ -409,14 +450,16 @@ async function isSettled(world: World): Promise<void> {
 }
 
 /** No decision broke a rule, and nothing was set aside for what the world did. */
-async function judge(world: World, { killed }: Trouble): Promise<void> {
+async function judge(world: World, { killed, cast }: Trouble): Promise<void> {
+  const wrong = await wrongAround(world);
+  must(wrong === null, wrong ?? '');
   for (const name of ['web', 'other']) {
     const events = await world.store.events({ project: 'main', service: name, limit: 100_000 });
     const broken = events.find(({ event, reason }) => event === 'failure' && reason.includes('broke a rule'));
     must(broken === undefined, broken?.reason ?? '');
     for (const { deployment: number } of events.filter(({ event }) => event === 'quarantined')) {
       const made = events.find(({ event, deployment }) => event === 'deployment' && deployment === number);
-      const blamed = VERSIONS.find(({ desired }) => made?.reason.includes(desired.revision));
+      const blamed = cast.versions.find(({ desired }) => made?.reason.includes(desired.revision));
       // A process that is killed looks like one that cannot.
       if (Object.values(blamed?.desired.shapes ?? {}).some((shape) => killed.has(shape))) continue;
       must(!BLAMELESS.has(blamed?.kind ?? 'good'), `${name}: ${made?.reason} is set aside, and did nothing`);
@@ -424,9 +467,11 @@ async function judge(world: World, { killed }: Trouble): Promise<void> {
   }
 }
 
-function isLast(state: ServiceState | null): boolean {
-  const good = state?.deployments.find(({ number }) => number === state.good);
-  return state?.status === 'running' && state.target === state.good && good?.revision === LAST.revision;
+function isRunningAs({ revision }: DesiredService) {
+  return (state: ServiceState | null): boolean => {
+    const good = state?.deployments.find(({ number }) => number === state.good);
+    return state?.status === 'running' && state.target === state.good && good?.revision === revision;
+  };
 }
 
 function machinesOf(world: World) {

@@ -75,14 +75,17 @@ commits:
 
   test('has crashes at times, with or without a pause, or at every step', () => {
     const crashes = (written: string) => scenario(`${COMMIT}\nreconciler: {crashes: ${written}}`).crashes;
-    expect(crashes('3m')).toEqual([{ atMs: 180_000, downMs: 5_000 }]);
+    expect(crashes('3m')).toEqual([{ atMs: 180_000, downMs: 5_000, isDatabaseLost: false }]);
     expect(crashes('[3m, {at: 9, down: 1m}]')).toEqual([
-      { atMs: 180_000, downMs: 5_000 },
-      { atMs: 9_000, downMs: 60_000 },
+      { atMs: 180_000, downMs: 5_000, isDatabaseLost: false },
+      { atMs: 9_000, downMs: 60_000, isDatabaseLost: false },
     ]);
     expect([crashes('every-step'), crashes('every_step'), crashes('every step')]).toEqual(
       Array(3).fill('every-step'),
     );
+    expect(crashes('{at: 3m, database: lost}')).toEqual([
+      { atMs: 180_000, downMs: 5_000, isDatabaseLost: true },
+    ]);
   });
 
   test('has offers with GPUs whose memory may be known', () => {

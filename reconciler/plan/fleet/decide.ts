@@ -172,11 +172,12 @@ function wakeAt(
   state: FleetState,
   steps: readonly FleetStep[],
   desired: DesiredFleet | null,
-  { guests }: FleetActual,
+  { guests, machines }: FleetActual,
   now: number,
 ): number {
   const timers = state.waiting.flatMap(({ until }) => (until !== null && until > now ? [until] : []));
-  const isMoving = steps.length > 0 || guests.some(({ wish }) => wish !== 'staying');
+  const isUnseen = state.machines.some(({ name }) => machines[name] === undefined);
+  const isMoving = isUnseen || steps.length > 0 || guests.some(({ wish }) => wish !== 'staying');
   const ends = state.machines.flatMap((machine) => (desired && idleEndOf(machine, desired)) ?? []);
   const polls = [...(isMoving ? [POLL_MS] : []), ...state.waiting.map((each) => pollMs(each, now))];
   return Math.min(now + Math.min(RESYNC_MS, ...polls), ...timers, ...ends.filter((at) => at > now));

@@ -14,6 +14,12 @@ import { EVERY_STEP, type FlowShape, type ScenarioShape, scenario } from './sche
 import type { Span } from './values.ts';
 
 /** All times in ms from the beginning, unless they say otherwise. */
+export interface CrashSpec {
+  readonly atMs: number;
+  readonly downMs: number;
+  readonly isDatabaseLost: boolean;
+}
+
 export interface Scenario {
   readonly name: string;
   readonly seed: number;
@@ -25,7 +31,7 @@ export interface Scenario {
   /** The least exact first. */
   readonly behaviours: readonly BehaviourRule[];
   readonly traffic: readonly TrafficSpec[];
-  readonly crashes: typeof EVERY_STEP | readonly { readonly atMs: number; readonly downMs: number }[];
+  readonly crashes: typeof EVERY_STEP | readonly CrashSpec[];
   readonly pollMs: number;
   readonly hasWebhook: boolean;
   readonly secrets: { readonly [name: string]: string };
@@ -103,7 +109,11 @@ function behavioursOf({ replicas }: ScenarioShape): BehaviourRule[] {
 function crashesOf({ reconciler }: ScenarioShape): Scenario['crashes'] {
   const crashes = reconciler?.crashes ?? [];
   if (crashes === EVERY_STEP) return EVERY_STEP;
-  return crashes.map(({ at, down }) => ({ atMs: at, downMs: down ?? 5_000 }));
+  return crashes.map(({ at, down, database }) => ({
+    atMs: at,
+    downMs: down ?? 5_000,
+    isDatabaseLost: database === 'lost',
+  }));
 }
 
 /** An entry without an end lasts until the next begins. */

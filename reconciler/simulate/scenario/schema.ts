@@ -12,7 +12,7 @@ import {
   wrong,
 } from '../../../schemas/fields.ts';
 import { about, named, type Spelling } from '../../../schemas/spelling.ts';
-import { bool, integer, text } from '../../../schemas/values.ts';
+import { bool, choice, integer, text } from '../../../schemas/values.ts';
 import { isMapping, type Yaml } from '../../../schemas/yaml-value.ts';
 import { backends } from './backends.ts';
 import { type Expectation, expectations } from './expectations.ts';
@@ -86,6 +86,12 @@ export const crash = named(
   object({
     at: about(time, 'When.', '3m'),
     down: about(time.nullish(), 'How long until it is started again.', '1m', '5s'),
+    database: about(
+      choice(['kept', 'lost']).nullish(),
+      'With `lost` it starts again on an empty database, and knows what runs by its tags alone.',
+      'lost',
+      'kept',
+    ),
   }),
 );
 
