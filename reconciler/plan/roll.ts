@@ -38,7 +38,7 @@ export function roll(state: ServiceState, actual: Actual, now: number): Roll {
     (before: Roll, group) => rollGroup(before, target, group, actual, now),
     endIncidents(state, target, now),
   );
-  return endRemovedGroups(groups, target, actual);
+  return endRemovedGroups(groups, target, actual, now);
 }
 
 /** True when `mayLeave` counts on routes that some proxy does not have yet. */
@@ -126,7 +126,7 @@ function drainSurplus(
   );
   const trustedAt = trustIn(before.state);
   const trusted = mine.filter((replica) => now >= trustedAt(replica));
-  const chosen = mayLeave(leaving, trusted, floorOf(before.state, target, group, heir));
+  const chosen = mayLeave(leaving, trusted, floorOf(before.state, target, group, now, heir));
   const why = (replica: Replica) => whyLeaving(before.state, replica, target, heir);
   return leave(before, new Set(chosen), why, 'draining');
 }
@@ -155,26 +155,26 @@ export function floorOf(
   state: ServiceState,
   target: Deployment,
   group: GroupSpec,
+  now: number,
   heir: Heir | null = null,
 ): number {
-  const level = levelOf(state, target, group);
+  const level = levelOf(state, target, group, now);
   return heir ? floorBeside(level, heir) : Math.max(0, level - target.spec.policy.unavailable);
 }
 
 /** How many replicas of the group may be live. */
-export function ceilingOf(state: ServiceState, target: Deployment, group: GroupSpec): number {
-  return levelOf(state, target, group) + target.spec.policy.surge;
+export function ceilingOf(state: ServiceState, target: Deployment, group: GroupSpec, now: number): number {
+  return levelOf(state, target, group, now) + target.spec.policy.surge;
 }
 
 /**
- * The count that surge and floor are reckoned from. Until the new shape has proven itself by one ready replica, the
- * count of the last good deployment holds as well: a revision that cannot start must not shrink the service either.
+ * The count that surge and floor are reckoned from. Until the new shape has proven itself by one ready replica that may
+ * take the place of another, the count of the last good deployment holds as well: a revision that cannot start, or ends
+ * at once, must not shrink the service either.
  */
-function levelOf(state: ServiceState, target: Deployment, group: GroupSpec): number {
+function levelOf(state: ServiceState, target: Deployment, group: GroupSpec, now: number): number {
   const wanted = wantedReplicas(group, state);
-  const isProven = membersOf(state, group.name).some(
-    (replica) => isCurrent(replica, target) && replica.phase === 'ready',
-  );
+  const isProven = trustedIn(state, target, now).some((replica) => replica.group === group.name);
   const before = goodGroup(state, target, group.name);
   return wanted === 0 || isProven || !before ? wanted : Math.max(wanted, wantedReplicas(before, state));
 }
@@ -201,7 +201,7 @@ function createMissing(
   if (now < (state.backoff[group.name]?.until ?? 0)) return before;
   const mine = membersOf(state, group.name);
   const missing = missingIn(state, target, group, heir);
-  const room = ceilingOf(state, target, group) - mine.length;
+  const room = ceilingOf(state, target, group, now) - mine.length;
   const number = Math.max(0, Math.min(missing, room));
   if (number === 0) return before;
   const fact = actual.offers[group.name];
@@ -257,13 +257,15 @@ function newReplica(
 }
 
 /** Replicas of groups the target does not have leave last, when every group it has serves: a renamed group is no outage. */
-function endRemovedGroups(before: Roll, target: Deployment, actual: Actual): Roll {
+function endRemovedGroups(before: Roll, target: Deployment, actual: Actual, now: number): Roll {
   const names = new Set(target.spec.groups.map((group) => group.name));
   const strays = before.state.replicas.filter((replica) => !names.has(replica.group) && !isEnding(replica));
   const candidates = new Set(strays.filter((replica) => !replica.everReady).map((replica) => replica.name));
   const ended = leave(before, candidates, () => 'its group is gone', 'stopping');
+  const trusted = trustedIn(before.state, target, now);
   const serves = target.spec.groups.every(
-    (group) => readyCurrent(before.state, target, group.name) >= wantedReplicas(group, before.state),
+    (group) =>
+      trusted.filter((replica) => replica.group === group.name).length >= wantedReplicas(group, before.state),
   );
   if (!serves || isHeld(before.state, target) || !isPublished(before.state, actual)) return ended;
   return leave(
@@ -274,9 +276,11 @@ function endRemovedGroups(before: Roll, target: Deployment, actual: Actual): Rol
   );
 }
 
-function readyCurrent(state: ServiceState, target: Deployment, group: string): number {
-  return membersOf(state, group).filter((replica) => isCurrent(replica, target) && replica.phase === 'ready')
-    .length;
+/** Ready ones of the wanted shape that may take the place of others. */
+function trustedIn(state: ServiceState, target: Deployment, now: number): Replica[] {
+  const trustedAt = trustIn(state);
+  const ready = state.replicas.filter((replica) => isCurrent(replica, target) && replica.phase === 'ready');
+  return ready.filter((replica) => now >= trustedAt(replica));
 }
 
 function endAll(state: ServiceState): Roll {

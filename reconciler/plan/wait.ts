@@ -167,12 +167,12 @@ function groupReasons(
       ];
     }
     if (isHeld(state, target)) return [];
-    if (mine.length >= ceilingOf(state, target, group)) {
+    if (mine.length >= ceilingOf(state, target, group, now)) {
       // While one is on its way in or out, that is what is waited for.
       return mine.every(
         (replica) => isSettled(replica) && trustedAt(replica) <= now && !isDoubted(replica, state),
       )
-        ? [surgeReason(state, target, group.name, mine)]
+        ? [surgeReason(state, target, group, mine, now)]
         : [];
     }
     const fact = actual.offers[group.name];
@@ -237,18 +237,14 @@ function isSettled({ phase }: Replica): boolean {
 function surgeReason(
   state: ServiceState,
   target: Deployment,
-  name: string,
+  group: GroupSpec,
   mine: readonly Replica[],
+  now: number,
 ): Reason {
-  const group = target.spec.groups.find((candidate) => candidate.name === name);
-  const floor = group ? floorOf(state, target, group) : 0;
+  const floor = floorOf(state, target, group, now);
   const ready = mine.filter((replica) => replica.phase === 'ready').length;
-  return wait(
-    'cannot-surge',
-    name,
-    null,
-    `${mine.length} replicas are live, ${ready} ready, at least ${floor} must stay ready`,
-  );
+  const text = `${mine.length} replicas are live, ${ready} ready, at least ${floor} must stay ready`;
+  return wait('cannot-surge', group.name, null, text);
 }
 
 function serviceReasons(

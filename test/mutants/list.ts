@@ -53,10 +53,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     against: 'law 1',
+    bug: 'one new replica that is ready for a second is enough for all surplus old ones to leave',
+    file: `${PLAN}/roll.ts`,
+    from: 'return ready.filter((replica) => now >= trustedAt(replica));',
+    to: 'return ready;',
+    killedBy: [[BAKE, 'before there are fewer of them']],
+  },
+  {
+    against: 'law 1',
     bug: 'more are live than the surge allows',
     file: `${PLAN}/roll.ts`,
-    from: 'levelOf(state, target, group) + target.spec.policy.surge',
-    to: 'levelOf(state, target, group) + target.spec.policy.surge + 1',
+    from: 'levelOf(state, target, group, now) + target.spec.policy.surge',
+    to: 'levelOf(state, target, group, now) + target.spec.policy.surge + 1',
     killedBy: [[ROLLOUT, 'replaces every replica']],
   },
   {

@@ -165,6 +165,33 @@ describe('of the candidates of a rollout', () => {
     }
   });
 
+  test.each([0, 1])(
+    'the first is watched before there are fewer of them, too, with %i allowed to be missing',
+    async (unavailable) => {
+      const policy = { unavailable };
+      const world = await simulate({ behaviour: behaving([[web('brief', 1, policy), ends(9_000)]]) });
+      await deployed(world, web('one', 6, policy));
+      await world.commit(web('brief', 1, policy));
+      await world.runUntil('it fails', (state) => {
+        const old = state?.replicas.filter(({ deployment, phase }) => deployment === 1 && phase === 'ready');
+        expect(old?.length).toBeGreaterThanOrEqual(6 - unavailable);
+        return hasFailed(state);
+      });
+    },
+  );
+
+  test('the first of each group is watched before a group that is gone leaves', async () => {
+    const { web: last, summary } = await play(`
+commits:
+  - files: {web.dstack.yml: &web {type: service, name: web, port: 80, groups: [{name: a, replicas: 3, commands: [a]}]}}
+  - {at: 5m, files: {web.dstack.yml: {<<: *web, groups: [{name: b, replicas: 2, commands: [b]}, {name: c, replicas: 1, commands: [c]}]}}}
+replicas: {web@2: {crash_after: 8s}}
+traffic: {web: {from: 2m, rps: 10}}
+duration: 15m`);
+    expect(last).toMatchObject({ deployment: 1, ready: 3, minReady: 3 });
+    expect(summary.requests.failed).toBe(0);
+  });
+
   test('all are watched from the beginning where the same failed before and is tried again', async () => {
     const again = { ...bad, digest: 'its policy has changed', revision: 'again' };
     const world = await simulate({ behaviour: behaving([[bad, ends(40_000)]]) });
