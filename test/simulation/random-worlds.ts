@@ -179,6 +179,7 @@ const happening = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('other' as const), which: fc.nat(OTHERS - 1) }),
   },
   { weight: 2, arbitrary: aroundHappening },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('lost-database' as const) }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -320,6 +321,8 @@ async function happen(world: World, each: Happening, trouble: Trouble): Promise<
       return record(world, trouble, { problems: [PROBLEM] });
     case 'held-back':
       return record(world, trouble, { pending: pending(trouble.cast.last) });
+    case 'lost-database':
+      return world.loseDatabase();
     case 'fleet-file':
     case 'volume':
       return happenAround(world, trouble.cast.around, each);

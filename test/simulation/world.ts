@@ -58,6 +58,8 @@ export interface World {
   wake(): void;
   /** What the proxy serves by. */
   table(): RouteTable | null;
+  /** The daemon dies, and a new one starts on an empty database, and with what is asked for now. */
+  loseDatabase(): Promise<void>;
   /** Nothing is looked at or decided, for so long: a laptop asleep. */
   sleep(ms: number): void;
   /** The proxy stops acknowledging tables. */
@@ -168,8 +170,10 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
   });
   world = opened;
   const { store } = opened;
+  const asked = new Map<string, DesiredRecord | DesiredAround | null>();
   /** Waits for the project's lease where a dead daemon still holds it. */
   const put = async (name: string, record: DesiredRecord | DesiredAround | null) => {
+    asked.set(name, record);
     while (!(await putDesired(store, name, record))) await opened.moveTowards(now() + LEASE_MS);
   };
   const read = async () => ((await store.load(key))?.state ?? null) as ServiceState | null;
@@ -217,6 +221,13 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
         if (each.machines().some((machine) => machine.id === id)) each.retag(id, tags);
     },
     wake: () => opened.wake(key),
+    async loseDatabase() {
+      opened.crash(0);
+      opened.loseDatabase();
+      unsureUntil = Math.max(unsureUntil, now() + RECOVERY_MS);
+      await store.ensureProject('main');
+      for (const [name, record] of asked) if (record) await put(name, record);
+    },
     sleep(ms) {
       clock.sleep(ms);
       unsureUntil = Math.max(unsureUntil, now() + RECOVERY_MS);
