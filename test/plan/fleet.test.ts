@@ -414,7 +414,10 @@ describe('when the database is lost', () => {
     pool.pass(1);
     pool.use('web-1');
     pool.forgetAll();
-    pool.pass(1);
+    pool.pass(9_000);
+    expect(pool.events).not.toContain('machine-idle pool-m1 is idle');
+    pool.pass(2_000);
+    expect(pool.events).toContain('machine-idle pool-m1 is idle');
     pool.ask('web-1', { attempt: 2 });
     pool.pass(MINUTE);
     expect(pool.machines()).toEqual(['pool-m1 ready web-1', 'pool-m2 ready']);

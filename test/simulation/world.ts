@@ -23,6 +23,7 @@ const LEASE_MS = 30_000;
 const CLIENTS = { rps: 6, requestMs: 700 };
 /** What has accepted connections, and was to serve, for so long is in the routes. */
 const SURELY_MS = 15_000;
+const LOST_MS = 10_000;
 /** So long after the reconciler, its clock or the proxies were hampered, nothing is sure. */
 const RECOVERY_MS = 90_000;
 
@@ -58,7 +59,7 @@ export interface World {
   wake(): void;
   /** What the proxy serves by. */
   table(): RouteTable | null;
-  /** The daemon dies, and a new one starts on an empty database, and with what is asked for now. */
+  /** The daemon dies, and later a new one starts on an empty database, with what is asked for by then. */
   loseDatabase(): Promise<void>;
   /** Nothing is looked at or decided, for so long: a laptop asleep. */
   sleep(ms: number): void;
@@ -222,7 +223,8 @@ export async function simulate(options: WorldOptions = {}): Promise<World> {
     },
     wake: () => opened.wake(key),
     async loseDatabase() {
-      opened.crash(0);
+      // By then, what was made just before is in the lists of clouds.
+      opened.crash(LOST_MS);
       opened.loseDatabase();
       unsureUntil = Math.max(unsureUntil, now() + RECOVERY_MS);
       await store.ensureProject('main');
@@ -253,7 +255,7 @@ async function putDesired(
     keys: ['main'],
   });
   if (!claim) return false;
-  await store.putDesired(claim.lease, [{ key: `main/${name}`, desired: record }], {}, []);
+  await store.putDesired(claim.lease, [{ key: `main/${name}`, desired: record }], { commit: 'c0ffee' }, []);
   await store.settle([{ lease: claim.lease, wakeAt: null, events: [], release: true }]);
   return true;
 }

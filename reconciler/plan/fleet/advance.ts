@@ -51,8 +51,7 @@ function guestOf({ guest }: Machine, { guests }: FleetActual): GuestFact | undef
 function freed(machine: Machine, fact: ReplicaFact, actual: FleetActual, now: number): Machine {
   const own = guestOf(machine, actual);
   if (!machine.guest || (own && (own.wish !== 'done' || runs(fact)))) return machine;
-  const isClean = machine.phase !== 'ready' || (fact.kind === 'present' && fact.process.kind === 'absent');
-  return { ...machine, guest: null, idleSince: now, phase: isClean ? machine.phase : 'clearing' };
+  return { ...machine, guest: null, idleSince: now };
 }
 
 /** What cannot be seen may run. */

@@ -36,6 +36,9 @@ export function foundFleet(
 
 // Private
 
+/** Proxies may still have the routes of before, and send requests to what is on it: until they have others, it stays. */
+const UNTIL_UNROUTED_MS = 10_000;
+
 const NOTHING: Offer['resources'] = { cpus: 0, arch: 'x86', memoryGib: 0, diskGib: 0, gpus: [] };
 
 /** What a machine has its tags do not say; offers of its kind do. null: none is sold that the fleet may have. */
@@ -70,7 +73,7 @@ function machineOf(
     leaving: offer ? '' : 'it was found by its tags, and nothing of its kind is sold that the fleet may have',
     createdAt,
     tries: 0,
-    retryAt: 0,
+    retryAt: now + UNTIL_UNROUTED_MS,
     detail: 'it was found by its tags',
   };
 }
