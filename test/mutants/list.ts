@@ -1,5 +1,6 @@
 // Bugs that a test must find: at least one against each law (design.md 3) and each guard that holds a rollout back.
 // `from` is found exactly once in `file`; whoever changes that line moves the mutant along.
+import { AROUND } from './around.ts';
 
 export interface Mutant {
   /** The law, or the guard. */
@@ -781,4 +782,5 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (kept?.has('')) held.lease",
     killedBy: [['test/reconciler/loop.test.ts', 'last renewed']],
   },
+  ...AROUND,
 ];
