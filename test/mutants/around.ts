@@ -8,7 +8,6 @@ const COMBINE = 'test/plan/combine.test.ts';
 const FLEETS = 'test/simulation/fleets.test.ts';
 const VOLUMES = 'test/simulation/volumes.test.ts';
 const LOST = 'test/simulation/lost-database.test.ts';
-const RIVALS = 'test/simulation/rivals.test.ts';
 const STORE = 'test/store/memory.test.ts';
 
 const PLAN = 'reconciler/plan';
